@@ -1,0 +1,169 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Content keeps the rows of one registry. References, digests and names are taken as given: callers check their form.
+type Content interface {
+	Repositories
+	Manifests
+	Tags
+	Blobs
+	Uploads
+}
+
+// Page is one step through a sorted list: at most N items (0: all) whose name sorts after Last in byte order.
+type Page struct {
+	Last string
+	N    int
+}
+
+// Attributes are the four switches of a repository, manifest or tag; ACR calls them changeableAttributes
+// (acr-behaviour §6.1). New rows have all four set.
+type Attributes struct {
+	// Delete, Write, Read and List are deleteEnabled, writeEnabled, readEnabled and listEnabled.
+	Delete, Write, Read, List bool
+}
+
+// Unlocked returns the attributes of a new row.
+func Unlocked() Attributes { return Attributes{Delete: true, Write: true, Read: true, List: true} }
+
+// Target names a repository, or the manifest or tag in it if Digest or Tag is set.
+type Target struct{ Repository, Digest, Tag string }
+
+// Repository is a named collection of manifests. It exists from its first manifest until it has none.
+type Repository struct {
+	Name             string
+	Created, Updated time.Time
+	Attributes       Attributes
+	// Manifests and Tags count what the repository holds; Repositories.Repositories leaves them out.
+	Manifests, Tags int
+}
+
+// Repositories lists and changes repositories.
+type Repositories interface {
+	// Repository returns the repository called name, or ErrNotFound.
+	Repository(ctx context.Context, name string) (Repository, error)
+	// Repositories returns a page of the repositories that may be listed, by name.
+	Repositories(ctx context.Context, p Page) ([]Repository, error)
+	// DeleteRepository removes a repository with its manifests, tags and links, and says which manifests and tags those
+	// were. It reports ErrNotFound, or ErrLocked if an attribute of the repository or of anything in it forbids it.
+	DeleteRepository(ctx context.Context, name string) (Removed, error)
+	// SetAttributes changes the attributes of t, or reports ErrNotFound.
+	SetAttributes(ctx context.Context, t Target, a Attributes) error
+}
+
+// Removed lists what a deletion took along.
+type Removed struct {
+	// Manifests are digests, Tags are names.
+	Manifests, Tags []string
+	// Blobs are the stored digests that lost a name in this registry; bytes for which HasStored is false are nobody's now.
+	Blobs []string
+}
+
+// Manifest is a manifest with what is known about it.
+type Manifest struct {
+	// Digest is what clients name it by; sha256 or sha512.
+	Digest, MediaType string
+	// ArtifactType, Subject and Annotations are what the referrers list shows. Subject is a digest, empty without one.
+	// Annotations is a JSON object, or nil.
+	ArtifactType, Subject string
+	Annotations           json.RawMessage
+	// Size is the length of the body in bytes.
+	Size int64
+	// Body is the manifest, byte for byte. Lists leave it nil.
+	Body             []byte
+	Created, Updated time.Time
+	// Attributes are the manifest's own. Readable adds those of the repository and of the tag it was asked by.
+	Attributes Attributes
+	Readable   bool
+}
+
+// Manifests reads and writes manifests.
+type Manifests interface {
+	// Manifest returns the manifest that reference, a tag or a digest, names, or ErrNotFound.
+	Manifest(ctx context.Context, repository, reference string) (Manifest, error)
+	// Manifests returns a page of the manifests that may be listed, by digest.
+	Manifests(ctx context.Context, repository string, p Page) ([]Manifest, error)
+	// Referrers returns a page of the manifests whose subject is the given digest, by digest; those of one artifact type
+	// if artifactType is not empty. The subject need not exist.
+	Referrers(ctx context.Context, r Referrers) ([]Manifest, error)
+	// PutManifest stores m and points the tags at it, creating the repository if need be, in one transaction. It reports
+	// ErrLocked if the repository or a tag that stands elsewhere must not be written.
+	PutManifest(ctx context.Context, repository string, m Manifest, tags ...string) error
+	// DeleteManifest removes a manifest and all its tags, and the repository with its last manifest. It reports
+	// ErrNotFound, or ErrLocked if the manifest, one of its tags or the repository forbids it.
+	DeleteManifest(ctx context.Context, repository, digest string) (Removed, error)
+}
+
+// Referrers is a question for the manifests that point at Subject.
+type Referrers struct {
+	Repository, Subject, ArtifactType string
+	Page                              Page
+}
+
+// Tag is a name for a manifest.
+type Tag struct {
+	Name, Digest     string
+	Created, Updated time.Time
+	Attributes       Attributes
+}
+
+// Tags reads and removes tags; PutManifest sets them.
+type Tags interface {
+	// Tag returns the tag called name, or ErrNotFound.
+	Tag(ctx context.Context, repository, name string) (Tag, error)
+	// Tags returns a page of the tags that may be listed, by name.
+	Tags(ctx context.Context, repository string, p Page) ([]Tag, error)
+	// DeleteTag removes a tag and returns what it was. It reports ErrNotFound, or ErrLocked if the tag or the
+	// repository forbids it.
+	DeleteTag(ctx context.Context, repository, name string) (Tag, error)
+}
+
+// Blob is a blob that a repository may serve.
+type Blob struct {
+	// Digest is the name clients use, Stored the sha256 digest of the same bytes, under which the file lies.
+	Digest, Stored string
+	// Size is the length in bytes.
+	Size int64
+}
+
+// Blobs keeps which repository has which blob. Files are not its business.
+type Blobs interface {
+	// Blob returns the blob if the repository links it, else ErrNotFound.
+	Blob(ctx context.Context, repository, digest string) (Blob, error)
+	// LinkBlob lets the repository have b.
+	LinkBlob(ctx context.Context, repository string, b Blob) error
+	// UnlinkBlob takes a blob from a repository, or reports ErrNotFound.
+	UnlinkBlob(ctx context.Context, repository, digest string) (Removed, error)
+	// HasStored reports whether any repository of the registry links bytes stored under this digest.
+	HasStored(ctx context.Context, stored string) (bool, error)
+	// Size returns the bytes of all manifests and of all blobs, each counted once.
+	Size(ctx context.Context) (int64, error)
+}
+
+// Upload is a blob on its way in.
+type Upload struct {
+	UUID, Repository string
+	Started          time.Time
+	// Offset is how many bytes are acknowledged; State is the state of the sha256 hash after them.
+	Offset int64
+	State  []byte
+}
+
+// Uploads keeps the upload sessions, so that they survive a restart.
+type Uploads interface {
+	// StartUpload adds a session.
+	StartUpload(ctx context.Context, u Upload) error
+	// Upload returns a session of the repository, or ErrNotFound.
+	Upload(ctx context.Context, repository, uuid string) (Upload, error)
+	// SaveUpload records offset and state. It does nothing for a session that has ended.
+	SaveUpload(ctx context.Context, uuid string, offset int64, state []byte) error
+	// EndUpload removes a session. It succeeds when there is none.
+	EndUpload(ctx context.Context, uuid string) error
+	// Uploads returns all sessions of the registry.
+	Uploads(ctx context.Context) ([]Upload, error)
+}

@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
+)
+
+const tagColumns = "SELECT name, digest, created, updated, attributes FROM tags WHERE registry = ? AND repository = ? "
+
+func tag(r scanner) (t store.Tag, err error) {
+	var created, updated int64
+	var bits int
+	err = r.Scan(&t.Name, &t.Digest, &created, &updated, &bits)
+	t.Created, t.Updated, t.Attributes = instant(created), instant(updated), attributes(bits)
+	return t, err
+}
+
+// Tag implements store.Tags.
+func (c *content) Tag(ctx context.Context, repository, name string) (store.Tag, error) {
+	return get(ctx, c, tag, tagColumns+"AND name = ?", c.name, repository, name)
+}
+
+// Tags implements store.Tags.
+func (c *content) Tags(ctx context.Context, repository string, p store.Page) ([]store.Tag, error) {
+	return list(ctx, c, tag, tagColumns+"AND name > ? AND attributes & ? <> 0 ORDER BY name LIMIT ?",
+		c.name, repository, p.Last, mayList, limit(p))
+}
+
+// DeleteTag implements store.Tags.
+func (c *content) DeleteTag(ctx context.Context, repository, name string) (t store.Tag, err error) {
+	err = c.write(ctx, func(s *session) error {
+		if t, err = one(s, tag, tagColumns+"AND name = ?", c.name, repository, name); err != nil {
+			return err
+		}
+		n, err := s.affected(`DELETE FROM tags WHERE registry = ?1 AND repository = ?2 AND name = ?3 AND attributes & ?4 = ?4
+			AND EXISTS (SELECT 1 FROM repositories WHERE registry = ?1 AND name = ?2 AND attributes & ?5 <> 0)`,
+			c.name, repository, name, mayRemove, mayWrite)
+		if err == nil && n == 0 {
+			return store.ErrLocked
+		}
+		return err
+	})
+	return t, err
+}
