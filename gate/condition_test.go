@@ -129,6 +129,7 @@ func TestOperators(t *testing.T) {
 		{`StringLike '*'`, "app a/b", ""},
 		{`StringLike '?'`, "a \u00E9", "ab"},
 		{`StringLike '*??'`, "ab \u20ACb", "a \u20AC"},
+		{`StringLike '*??bc'`, "xybc x\u20ACbc", "\u20ACbc"}, // a character may have three bytes
 		{`StringLike 'a\*b'`, "a*b", "ab axb"},
 		{`StringLike 'a\?b'`, "a?b", "axb ab"},
 		{`StringLike 'a\\*'`, `a\ a\b`, "a ab"},
@@ -386,6 +387,7 @@ func TestConditionBounds(t *testing.T) {
 		{"8192 bytes, most of them space", repeat(" ", maxConditionBytes-len(a)) + a, ""},
 		{"64 parentheses", repeat("(", 64) + a + repeat(")", 64), ""},
 		{"65 parentheses", repeat("(", 65) + a + repeat(")", 65), "nested more than 64 levels"},
+		{"100 parentheses side by side", a + repeat(" AND ("+a+")", 100), ""},
 		{"64 negations", repeat("!", 64) + a, ""},
 		{"65 negations", repeat("NOT ", 65) + a, "nested more than 64 levels"},
 		{"64 negations with parentheses", repeat("!(", 64) + a + repeat(")", 64), ""},
