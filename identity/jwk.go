@@ -1,0 +1,48 @@
+package identity
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+)
+
+// JWKS is a JSON Web Key set (RFC 7517 §5).
+type JWKS struct {
+	// Keys are the public keys, the one that signs first.
+	Keys []JWK `json:"keys"`
+}
+
+// JWK is a public RSA key as JSON (RFC 7517 §4, RFC 7518 §6.3.1).
+type JWK struct {
+	// KeyType is always RSA.
+	KeyType string `json:"kty"`
+	// Use is always sig.
+	Use string `json:"use"`
+	// Algorithm is always RS256.
+	Algorithm string `json:"alg"`
+	// ID is the RFC 7638 thumbprint of the key; tokens name it in their header.
+	ID string `json:"kid"`
+	// Modulus is unsigned, big endian, base64url.
+	Modulus string `json:"n"`
+	// Exponent is unsigned, big endian, base64url.
+	Exponent string `json:"e"`
+}
+
+func newJWK(id string, public *rsa.PublicKey) JWK {
+	n, e := parts(public)
+	return JWK{KeyType: "RSA", Use: "sig", Algorithm: "RS256", ID: id, Modulus: n, Exponent: e}
+}
+
+func parts(public *rsa.PublicKey) (n, e string) {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode(public.N.Bytes()), encode(big.NewInt(int64(public.E)).Bytes())
+}
+
+// thumbprint is the key ID of RFC 7638: the hash of the required members, in lexical order, without spaces.
+func thumbprint(public *rsa.PublicKey) string {
+	n, e := parts(public)
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"e":%q,"kty":"RSA","n":%q}`, e, n))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

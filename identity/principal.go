@@ -1,0 +1,100 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+)
+
+// Kind says what a principal is.
+type Kind string
+
+// The kinds of principal. Groups hold role assignments but no tokens; first-party services are Azure's own (Defender,
+// registry import), whose tokens no secret can buy.
+const (
+	User             Kind = "User"
+	Group            Kind = "Group"
+	ServicePrincipal Kind = "ServicePrincipal"
+	SystemAssigned   Kind = "SystemAssignedIdentity"
+	UserAssigned     Kind = "UserAssignedIdentity"
+	FirstParty       Kind = "FirstPartyService"
+)
+
+// Principal is one entry of the tenant's directory. It is plain data.
+type Principal struct {
+	// ID is the object ID (claim oid): what role assignments name.
+	ID string
+	// Kind says which of the other fields mean something.
+	Kind Kind
+	// DisplayName is for people.
+	DisplayName string
+	// ClientID is the application ID (claim appid) of everything but users and groups.
+	ClientID string
+	// UserName is the user principal name (claim upn) of a user.
+	UserName string
+	// Secrets are the client secrets of a service principal; each is good. An empty one never is.
+	Secrets []string
+	// Resource is an ARM resource ID (claim xms_mirid): of the resource a system-assigned identity lives with, or of the
+	// userAssignedIdentities resource that a user-assigned identity is.
+	Resource string
+	// Hosts are the ARM resource IDs of the resources a user-assigned identity is assigned to.
+	Hosts []string
+	// Groups are the object IDs of the groups a user is in.
+	Groups []string
+}
+
+// hasSecret compares in constant time, and looks at every secret also after a match.
+func (p Principal) hasSecret(secret string) bool {
+	given := sha256.Sum256([]byte(secret))
+	found := 0
+	for _, s := range p.Secrets {
+		want := sha256.Sum256([]byte(s))
+		found |= subtle.ConstantTimeCompare(given[:], want[:])
+	}
+	return found == 1 && secret != ""
+}
+
+// By names the property a principal is looked up by.
+type By string
+
+// The properties that tell principals apart. All are compared without regard to case.
+const (
+	ByObjectID By = "object ID"
+	ByClientID By = "client ID"
+	ByUserName By = "user name"
+	ByResource By = "resource ID"
+)
+
+// Directory knows the principals of the tenant. Find reports false for a property that no principal has; it must be
+// safe for concurrent use.
+type Directory interface {
+	Find(by By, value string) (Principal, bool)
+}
+
+// StaticDirectory is a Directory that never changes. It looks at one principal after the other, which is fast enough
+// for some thousands.
+type StaticDirectory []Principal
+
+// Find returns the first principal with that property. An empty value finds nobody.
+func (d StaticDirectory) Find(by By, value string) (Principal, bool) {
+	for _, p := range d {
+		if value != "" && strings.EqualFold(p.property(by), value) {
+			return p, true
+		}
+	}
+	return Principal{}, false
+}
+
+func (p Principal) property(by By) string {
+	switch by {
+	case ByObjectID:
+		return p.ID
+	case ByClientID:
+		return p.ClientID
+	case ByUserName:
+		return p.UserName
+	case ByResource:
+		return p.Resource
+	}
+	return ""
+}
