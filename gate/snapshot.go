@@ -99,8 +99,13 @@ func builtInRoleTable() map[string]*role {
 	return table
 }
 
-// fold brings names and IDs, which Azure compares without case, to one form.
-func fold(s string) string { return strings.ToLower(s) }
+// fold brings names and IDs, which Azure compares without case, to one form. Only A to Z are folded, as in a Scope.
+func fold(s string) string {
+	if strings.ContainsFunc(s, func(c rune) bool { return c >= 'A' && c <= 'Z' }) {
+		return lowerASCII(s)
+	}
+	return s
+}
 
 // edit copies a map before it is changed; it makes one where there was none.
 func edit[K comparable, V any](m map[K]V) map[K]V {
