@@ -186,6 +186,7 @@ func TestClaimsSayWhoseTheyAre(t *testing.T) {
 		{"a resource with a telling name", Claims{ManagedIdentity: group + "Microsoft.Web/sites/userAssignedIdentities"}, group + "Microsoft.Web/sites/userAssignedIdentities", false, ""},
 		{"a child of an identity", Claims{ManagedIdentity: builder + "/federatedIdentityCredentials/f"}, builder + "/federatedIdentityCredentials/f", false, ""},
 		{"no resource ID", Claims{ManagedIdentity: "x"}, "x", false, ""},
+		{"hardly a resource ID", Claims{ManagedIdentity: "/x"}, "/x", false, ""},
 	} {
 		c := row.claims
 		if c.Resource() != row.resource || c.UserAssigned() != row.userAssigned || c.ClientID() != row.client {

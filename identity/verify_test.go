@@ -81,9 +81,13 @@ func battery(t testing.TB) (rows map[string]forgery, good string, v Verifier) {
 		return c
 	}
 	signed := func(edit func(c *Claims)) string { return forge(t, 0, edited(edit), nil) }
-	ps256, err := jwt.NewWithClaims(jwt.SigningMethodPS256, token.Claims).SignedString(rsaKeys()[0])
-	if err != nil {
-		t.Fatal(err)
+	otherMethod := func(method jwt.SigningMethod) string {
+		unsigned := segment(t, map[string]any{"alg": method.Alg(), "kid": thumbprint(&rsaKeys()[0].PublicKey)}) + "." + parts[1]
+		signature, err := method.Sign(unsigned, rsaKeys()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return unsigned + "." + base64.RawURLEncoding.EncodeToString(signature)
 	}
 	// base64url of a 256-byte signature ends in a character of which four bits mean nothing.
 	respelled := good[:len(good)-1] + string(good[len(good)-1]+1)
@@ -115,7 +119,8 @@ func battery(t testing.TB) (rows map[string]forgery, good string, v Verifier) {
 		"header null":                  {segment(t, "null") + "." + parts[1] + "." + parts[2], SignatureInvalid},
 		"an alg there is not":          {forge(t, 0, token.Claims, algorithm("RS257")), SignatureInvalid},
 		"RS512 said, RS256 done":       {forge(t, 0, token.Claims, algorithm("RS512")), SignatureInvalid},
-		"PS256 by the right key":       {ps256, SignatureInvalid},
+		"PS256 by the right key":       {otherMethod(jwt.SigningMethodPS256), SignatureInvalid},
+		"RS512 by the right key":       {otherMethod(jwt.SigningMethodRS512), SignatureInvalid},
 		"HS256 with the public key":    {hmacWithPublicKey(t, token.Claims), SignatureInvalid},
 		"unknown kid":                  {forge(t, 0, token.Claims, with("kid", "nobody")), SignatureInvalid},
 		"empty kid":                    {forge(t, 0, token.Claims, with("kid", "")), SignatureInvalid},
@@ -128,6 +133,8 @@ func battery(t testing.TB) (rows map[string]forgery, good string, v Verifier) {
 		"own key, x5c":                 {forge(t, 2, token.Claims, with("x5c", []string{"MIIB"})), SignatureInvalid},
 		"right key, but embedded jwk":  {forge(t, 0, token.Claims, with("jwk", ownKey)), SignatureInvalid},
 		"right key, but jku":           {forge(t, 0, token.Claims, with("jku", nil)), SignatureInvalid},
+		"right key, but x5u":           {forge(t, 0, token.Claims, with("x5u", "https://evil.example/cert")), SignatureInvalid},
+		"right key, but x5c":           {forge(t, 0, token.Claims, with("x5c", []string{"MIIB"})), SignatureInvalid},
 		"right key, but crit":          {forge(t, 0, token.Claims, with("crit", []string{"b64"})), SignatureInvalid},
 		"no signature":                 {parts[0] + "." + parts[1] + ".", SignatureInvalid},
 		"another token's signature":    {parts[0] + "." + segment(t, token.Claims) + "." + strings.Split(forge(t, 0, `{}`, nil), ".")[2], SignatureInvalid},
