@@ -101,7 +101,9 @@ func (c Claims) UserAssigned() bool {
 	return strings.EqualFold(strings.Join(kind, "/"), "Microsoft.ManagedIdentity/userAssignedIdentities")
 }
 
-func registered(issuer, subject, audience string, from, until time.Time) Registered {
+// NewRegistered returns the claims of a token that is good between two moments, which are cut to whole seconds. It was
+// issued at the first.
+func NewRegistered(issuer, subject, audience string, from, until time.Time) Registered {
 	return Registered{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    issuer,

@@ -108,7 +108,7 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, audience, host string) 
 	}
 	now := clock(i.Now)
 	claims := Claims{
-		Registered: registered(i.V1(), p.ID, service.URI, now, now.Add(i.Lifetimes.of(p.Kind))),
+		Registered: NewRegistered(i.V1(), p.ID, service.URI, now, now.Add(i.Lifetimes.of(p.Kind))),
 		Tenant:     i.Tenant,
 		ObjectID:   p.ID,
 		AppID:      p.ClientID,

@@ -54,7 +54,8 @@ func newKey(private *rsa.PrivateKey) *key {
 // (folder 0700, file 0600). With dir "" the keys live in memory. A nil now means the wall clock.
 //
 // Making a key takes 100 to 300 ms, which is why nothing waits for it but those who need it; what went wrong is told by
-// [Keys.Ready] and [Keys.Sign]. A file that cannot be read is never overwritten.
+// [Keys.Ready] and [Keys.Sign]. A file that cannot be read is never overwritten. Two processes may share a
+// folder, but neither sees the other's rotations before it opens the folder again.
 func OpenKeys(dir string, now func() time.Time) *Keys {
 	return openKeys(dir, now, generateKey)
 }

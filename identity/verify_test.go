@@ -301,7 +301,7 @@ func (unreadableClaims) GetNotBefore() (*jwt.NumericDate, error) {
 func TestVerifyAsOtherClaims(t *testing.T) {
 	issuer, at := newIssuer()
 	claims := registryClaims{
-		registered("Azure Container Registry", "alice", "myregistry.azurecr.io", noon, noon.Add(time.Hour)), "refresh_token",
+		NewRegistered("Azure Container Registry", "alice", "myregistry.azurecr.io", noon, noon.Add(time.Hour)), "refresh_token",
 	}
 	token, err := issuer.Keys.Sign(t.Context(), claims)
 	if err != nil {
