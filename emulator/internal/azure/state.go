@@ -1,0 +1,180 @@
+package azure
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// State is an immutable set of documents. Any number of goroutines may read it. The zero State and the nil one are
+// empty.
+type State struct {
+	byType map[string][]*Document // by folded type, each list sorted by key
+	len    int
+}
+
+// With returns the state after a change. It checks every document that the change puts (see Validate); if one is
+// refused, there is no next state. The cost is about that of what the change touches, plus a copy of the lists of
+// pointers of the touched types.
+func (s *State) With(c Change) (*State, error) {
+	next, err := s.apply(c)
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Put {
+		if err := Validate(next, c.Put[i]); err != nil {
+			return nil, err
+		}
+	}
+	return next, nil
+}
+
+func (s *State) apply(c Change) (*State, error) {
+	next := &State{byType: map[string][]*Document{}}
+	if s != nil {
+		next.byType, next.len = maps.Clone(s.byType), s.len
+	}
+	for kind, edit := range c.byType() {
+		if kind == "" {
+			return nil, fmt.Errorf("a document without an ID cannot be kept")
+		}
+		before := next.byType[kind]
+		after := edit.apply(before)
+		next.byType[kind] = after
+		next.len += len(after) - len(before)
+		if len(after) == 0 {
+			delete(next.byType, kind)
+		}
+	}
+	return next, nil
+}
+
+// edit is the part of a Change that concerns one type.
+type edit struct {
+	touched map[string]bool
+	put     map[string]*Document
+}
+
+func (c Change) byType() map[string]*edit {
+	edits := map[string]*edit{}
+	of := func(key string) *edit {
+		kind := keyType(key)
+		if edits[kind] == nil {
+			edits[kind] = &edit{touched: map[string]bool{}, put: map[string]*Document{}}
+		}
+		edits[kind].touched[key] = true
+		return edits[kind]
+	}
+	for _, key := range c.Delete {
+		of(Fold(key))
+	}
+	for i := range c.Put {
+		d := c.Put[i]
+		of(d.ID.Key()).put[d.ID.Key()] = &d
+	}
+	return edits
+}
+
+// keyType is the folded type of a key, or "" for no key at all.
+func keyType(key string) string {
+	if key == "" {
+		return ""
+	}
+	return Fold(typeOf(key))
+}
+
+// apply merges the edit into a sorted list and returns a new one.
+func (e *edit) apply(before []*Document) []*Document {
+	added := slices.SortedFunc(maps.Values(e.put), compareKeys)
+	after := make([]*Document, 0, len(before)+len(added))
+	for _, d := range before {
+		for len(added) > 0 && added[0].ID.key < d.ID.key {
+			after, added = append(after, added[0]), added[1:]
+		}
+		if !e.touched[d.ID.key] {
+			after = append(after, d)
+		}
+	}
+	return append(after, added...)
+}
+
+func compareKeys(a, b *Document) int { return cmp.Compare(a.ID.key, b.ID.key) }
+
+// Len returns how many documents there are.
+func (s *State) Len() int {
+	if s == nil {
+		return 0
+	}
+	return s.len
+}
+
+// Get returns the document with that ID, in any case. The document must not be changed.
+func (s *State) Get(key string) (*Document, bool) {
+	key = Fold(key)
+	documents := s.OfType(keyType(key))
+	at, found := find(documents, key)
+	if !found {
+		return nil, false
+	}
+	return documents[at], true
+}
+
+func find(documents []*Document, key string) (int, bool) {
+	return slices.BinarySearchFunc(documents, key, func(d *Document, key string) int {
+		return strings.Compare(d.ID.key, key)
+	})
+}
+
+// OfType returns all documents of a type, in any case, sorted by key. The list must not be changed.
+func (s *State) OfType(resourceType string) []*Document {
+	if s == nil {
+		return nil
+	}
+	return s.byType[Fold(resourceType)]
+}
+
+// Types returns the folded types of which there are documents, sorted.
+func (s *State) Types() []string {
+	if s == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.byType))
+}
+
+// All returns all documents, sorted by type and key.
+func (s *State) All() []*Document {
+	all := make([]*Document, 0, s.Len())
+	for _, kind := range s.Types() {
+		all = append(all, s.byType[kind]...)
+	}
+	return all
+}
+
+// Children returns the documents of a type below the one with that key, at any depth, sorted by key: the scope maps of a
+// registry, or all registries of a subscription.
+func (s *State) Children(key, resourceType string) []*Document {
+	key = Fold(key)
+	if key == "/" {
+		return s.OfType(resourceType)
+	}
+	documents := s.OfType(resourceType)
+	from, _ := find(documents, key+"/")
+	to, _ := find(documents, key+"0") // "0" is the character after "/"
+	return documents[from:to]
+}
+
+// Below returns all documents below the one with that key, of any type, sorted by type and key. The tenant's are all
+// but itself, Graph's and the settings.
+func (s *State) Below(key string) []*Document {
+	var found []*Document
+	for _, kind := range s.Types() {
+		for _, d := range s.Children(key, kind) {
+			if below(Fold(key), d.ID.key) && !d.ID.IsGraph() && !d.ID.IsSettings() {
+				found = append(found, d)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,46 @@
+package azure
+
+// The types of documents that the emulator models. Every other type is kept and returned as it was written.
+const (
+	TypeTenant                    = "Microsoft.Resources/tenants"
+	TypeSubscription              = "Microsoft.Resources/subscriptions"
+	TypeResourceGroup             = "Microsoft.Resources/resourceGroups"
+	TypeManagementGroup           = "Microsoft.Management/managementGroups"
+	TypeManagementSubscription    = "Microsoft.Management/managementGroups/subscriptions"
+	TypeRegistry                  = "Microsoft.ContainerRegistry/registries"
+	TypeScopeMap                  = "Microsoft.ContainerRegistry/registries/scopeMaps"
+	TypeToken                     = "Microsoft.ContainerRegistry/registries/tokens"
+	TypeTask                      = "Microsoft.ContainerRegistry/registries/tasks"
+	TypePrivateEndpointConnection = "Microsoft.ContainerRegistry/registries/privateEndpointConnections"
+	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user and tokens. No API of
+	// Azure shows it; Azure keeps it where nobody sees it.
+	TypeCredentials          = "Microsoft.ContainerRegistry/registries/credentials"
+	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
+	TypeRoleDefinition       = "Microsoft.Authorization/roleDefinitions"
+	TypeUserAssignedIdentity = "Microsoft.ManagedIdentity/userAssignedIdentities"
+	TypeVirtualNetwork       = "Microsoft.Network/virtualNetworks"
+	TypeSubnet               = "Microsoft.Network/virtualNetworks/subnets"
+	TypePeering              = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
+	TypePrivateEndpoint      = "Microsoft.Network/privateEndpoints"
+	TypePrivateDNSZone       = "Microsoft.Network/privateDnsZones"
+	TypePrivateDNSZoneLink   = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"
+	TypePrivateDNSARecord    = "Microsoft.Network/privateDnsZones/A"
+	TypeNATGateway           = "Microsoft.Network/natGateways"
+	TypePublicIPAddress      = "Microsoft.Network/publicIPAddresses"
+	TypeNetworkInterface     = "Microsoft.Network/networkInterfaces"
+	TypeContainerGroup       = "Microsoft.ContainerInstance/containerGroups"
+	TypeVirtualMachine       = "Microsoft.Compute/virtualMachines"
+	TypeWebSite              = "Microsoft.Web/sites"
+	TypeMachineLearning      = "Microsoft.MachineLearningServices/workspaces"
+	TypeUser                 = "Microsoft.Graph/users"
+	TypeGroup                = "Microsoft.Graph/groups"
+	TypeServicePrincipal     = "Microsoft.Graph/servicePrincipals"
+	TypeApplication          = "Microsoft.Graph/applications"
+	TypeSettings             = "Acrlocal/settings"
+)
+
+// The emulator's own settings, kept as documents beside Azure's so that they are stored, reset and changed like them.
+const (
+	SettingsQuirks          = "quirks"          // how the imitated behaviour differs; see Quirks
+	SettingsTrustedServices = "trustedServices" // additions to and removals from the table of trusted services
+)
