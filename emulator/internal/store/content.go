@@ -62,6 +62,8 @@ type Removed struct {
 	Manifests, Tags []string
 	// Blobs are the stored digests that lost a name in this registry; bytes for which HasStored is false are nobody's now.
 	Blobs []string
+	// Size counts the bytes of the manifests.
+	Size int64
 }
 
 // Manifest is a manifest with what is known about it.
@@ -129,6 +131,8 @@ type Blob struct {
 	Digest, Stored string
 	// Size is the length in bytes.
 	Size int64
+	// Readable is false if the attributes of the repository forbid reading. LinkBlob ignores it.
+	Readable bool
 }
 
 // Blobs keeps which repository has which blob. Files are not its business.
@@ -160,7 +164,8 @@ type Uploads interface {
 	StartUpload(ctx context.Context, u Upload) error
 	// Upload returns a session of the repository, or ErrNotFound.
 	Upload(ctx context.Context, repository, uuid string) (Upload, error)
-	// SaveUpload records offset and state. It does nothing for a session that has ended.
+	// SaveUpload records offset and state if the offset lies beyond the one recorded. It does nothing for a session that
+	// has ended.
 	SaveUpload(ctx context.Context, uuid string, offset int64, state []byte) error
 	// EndUpload removes a session. It succeeds when there is none.
 	EndUpload(ctx context.Context, uuid string) error

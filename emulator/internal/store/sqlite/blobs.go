@@ -7,15 +7,18 @@ import (
 )
 
 func blob(r scanner) (b store.Blob, err error) {
-	err = r.Scan(&b.Digest, &b.Stored, &b.Size)
+	var bits int
+	err = r.Scan(&b.Digest, &b.Stored, &b.Size, &bits)
+	b.Readable = bits&mayRead != 0
 	return b, err
 }
 
 // Blob implements store.Blobs.
 func (c *content) Blob(ctx context.Context, repository, digest string) (store.Blob, error) {
-	return get(ctx, c, blob, `SELECT b.digest, b.stored, b.size FROM links l
+	return get(ctx, c, blob, `SELECT b.digest, b.stored, b.size, coalesce(r.attributes, ?) FROM links l
 		JOIN blobs b ON b.registry = l.registry AND b.digest = l.digest
-		WHERE l.registry = ? AND l.repository = ? AND l.digest = ?`, c.name, repository, digest)
+		LEFT JOIN repositories r ON r.registry = l.registry AND r.name = l.repository
+		WHERE l.registry = ? AND l.repository = ? AND l.digest = ?`, mayRead, c.name, repository, digest)
 }
 
 // LinkBlob implements store.Blobs.

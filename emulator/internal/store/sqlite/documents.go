@@ -91,7 +91,9 @@ func (s *Store) Reset(ctx context.Context, documents []store.Document) (int64, e
 	})
 }
 
-func (s *session) revision() (int64, error) { return one(s, value[int64], "SELECT value FROM revision") }
+func (s *session) revision() (int64, error) {
+	return one(s, value[int64], "SELECT value FROM revision")
+}
 
 // tx implements store.Tx.
 type tx struct {

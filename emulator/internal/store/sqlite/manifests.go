@@ -99,8 +99,7 @@ func (c *content) DeleteManifest(ctx context.Context, repository, digest string)
 		if err := c.manifestRemovable(s, repository, digest); err != nil {
 			return err
 		}
-		gone.Manifests = []string{digest}
-		if err := s.exec("DELETE FROM manifests WHERE registry = ? AND repository = ? AND digest = ?", c.name, repository, digest); err != nil {
+		if err := removeManifests(s, &gone, "registry = ? AND repository = ? AND digest = ?", c.name, repository, digest); err != nil {
 			return err
 		}
 		gone.Tags, err = all(s, value[string],
@@ -108,6 +107,20 @@ func (c *content) DeleteManifest(ctx context.Context, repository, digest string)
 		return errors.Join(err, c.removeEmptied(s, repository))
 	})
 	return gone, err
+}
+
+// removeManifests removes the manifests that a condition selects.
+func removeManifests(s *session, gone *store.Removed, where string, args ...any) error {
+	removed, err := all(s, digestAndSize, "DELETE FROM manifests WHERE "+where+" RETURNING digest, size", args...)
+	for _, m := range removed {
+		gone.Manifests, gone.Size = append(gone.Manifests, m.Digest), gone.Size+m.Size
+	}
+	return err
+}
+
+func digestAndSize(r scanner) (m store.Manifest, err error) {
+	err = r.Scan(&m.Digest, &m.Size)
+	return m, err
 }
 
 func (c *content) manifestRemovable(s *session, repository, digest string) error {

@@ -53,9 +53,7 @@ func (c *content) removable(s *session, name string) error {
 }
 
 func (c *content) removeRepository(s *session, name string) (gone store.Removed, err error) {
-	gone.Manifests, err = all(s, value[string],
-		"DELETE FROM manifests WHERE registry = ? AND repository = ? RETURNING digest", c.name, name)
-	if err != nil {
+	if err := removeManifests(s, &gone, "registry = ? AND repository = ?", c.name, name); err != nil {
 		return gone, err
 	}
 	gone.Tags, err = all(s, value[string], "DELETE FROM tags WHERE registry = ? AND repository = ? RETURNING name", c.name, name)

@@ -31,7 +31,7 @@ func (c *content) Upload(ctx context.Context, repository, uuid string) (store.Up
 // SaveUpload implements store.Uploads.
 func (c *content) SaveUpload(ctx context.Context, uuid string, offset int64, state []byte) error {
 	return c.write(ctx, func(s *session) error {
-		return s.exec("UPDATE uploads SET size = ?, state = ? WHERE registry = ? AND uuid = ?", offset, state, c.name, uuid)
+		return s.exec("UPDATE uploads SET size = ?1, state = ?2 WHERE registry = ?3 AND uuid = ?4 AND size < ?1", offset, state, c.name, uuid)
 	})
 }
 

@@ -147,7 +147,7 @@ func repositories(t *testing.T, s store.Store) {
 	equal(t, "page", repositoryNames(t, c, store.Page{N: 1, Last: "a/x"}), "b")
 
 	gone := must(c.DeleteRepository(ctx, "b"))(t)
-	equal(t, "removed", gone, store.Removed{Manifests: []string{digest("a")}, Tags: []string{"v1", "v2"}, Blobs: []string{digest("1")}})
+	equal(t, "removed", gone, store.Removed{Manifests: []string{digest("a")}, Tags: []string{"v1", "v2"}, Blobs: []string{digest("1")}, Size: someManifest("a").Size})
 	equal(t, "catalog", repositoryNames(t, c, store.Page{}), "a/x c")
 	_, err := c.DeleteRepository(ctx, "b")
 	wantErr(t, err, store.ErrNotFound)
@@ -219,13 +219,18 @@ func unlisted(t *testing.T, c store.Content, noList store.Attributes) {
 	}
 	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, noList))
 	equal(t, "catalog", repositoryNames(t, c, store.Page{}), "")
+	ok(t, c.LinkBlob(ctx, "app", store.Blob{Digest: digest("1"), Stored: digest("1")}))
+	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, true)
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{}))
+	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, false)
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, noList))
 	equal(t, "attributes", must(c.Repository(ctx, "app"))(t).Attributes, noList)
 }
 
 func blobs(t *testing.T, s store.Store) {
 	ctx, c := t.Context(), s.Content("web")
-	one := store.Blob{Digest: digest("1"), Stored: digest("1"), Size: 100}
-	alias := store.Blob{Digest: "sha512:" + strings.Repeat("1", 128), Stored: one.Stored, Size: 100}
+	one := store.Blob{Digest: digest("1"), Stored: digest("1"), Size: 100, Readable: true}
+	alias := store.Blob{Digest: "sha512:" + strings.Repeat("1", 128), Stored: one.Stored, Size: 100, Readable: true}
 	ok(t, c.LinkBlob(ctx, "app", one))
 	ok(t, c.LinkBlob(ctx, "app", one))
 	ok(t, c.LinkBlob(ctx, "other", alias))
@@ -250,6 +255,7 @@ func uploads(t *testing.T, s store.Store) {
 	u := store.Upload{UUID: "u1", Repository: "app", Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	ok(t, c.StartUpload(ctx, u))
 	ok(t, c.SaveUpload(ctx, "u1", 42, []byte("state")))
+	ok(t, c.SaveUpload(ctx, "u1", 41, []byte("older")))
 	ok(t, c.SaveUpload(ctx, "gone", 1, nil))
 	u.Offset, u.State = 42, []byte("state")
 	equal(t, "upload", must(c.Upload(ctx, "app", "u1"))(t), u)

@@ -1,0 +1,98 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
+)
+
+// small is the size up to which a blob is read at once: cheaper than sendfile by its system calls, while 64 readers of it
+// still need little memory.
+const small = 16 << 10
+
+// getBlob serves a blob or ranges of it.
+func (g *Registry) getBlob(w http.ResponseWriter, c *call) error {
+	b, file, err := g.openBlob(c.Context(), c.repository, c.reference)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	body, err := seekable(file, b.Size)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", octets)
+	h.Set("Docker-Content-Digest", b.Digest)
+	h.Set("Etag", `"`+b.Digest+`"`)
+	http.ServeContent(w, c.Request, "", time.Time{}, body)
+	if c.Method == http.MethodGet {
+		g.happened(c.Context(), Event{Action: "pull", Repository: c.repository, Digest: b.Digest, MediaType: octets, Size: b.Size})
+	}
+	return nil
+}
+
+const octets = "application/octet-stream"
+
+func seekable(file *os.File, size int64) (io.ReadSeeker, error) {
+	if size > small {
+		return file, nil
+	}
+	content := make([]byte, size)
+	if _, err := io.ReadFull(file, content); err != nil {
+		return nil, err
+	}
+	return bytes.NewReader(content), nil
+}
+
+// openBlob opens a blob that the repository has and may read. A row whose file is gone is no blob.
+func (g *Registry) openBlob(ctx context.Context, repository, digest string) (store.Blob, *os.File, error) {
+	b, err := g.blob(ctx, repository, digest)
+	if err != nil {
+		return b, nil, err
+	}
+	file, err := os.Open(g.files.blob(b.Stored))
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, nil, blobUnknown.about(named{Name: repository, Digest: digest})
+	}
+	return b, file, err
+}
+
+func (g *Registry) blob(ctx context.Context, repository, digest string) (store.Blob, error) {
+	if !validDigest(digest) {
+		return store.Blob{}, digestInvalid.about(named{Name: repository, Digest: digest})
+	}
+	b, err := g.content.Blob(ctx, repository, digest)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return b, blobUnknown.about(named{Name: repository, Digest: digest})
+	case err == nil && !b.Readable:
+		return b, disallowed.because(store.ErrLocked)
+	}
+	return b, err
+}
+
+// deleteBlob takes a blob from a repository; its bytes go with the last repository that has it.
+func (g *Registry) deleteBlob(w http.ResponseWriter, c *call) error {
+	if !validDigest(c.reference) {
+		return digestInvalid.about(named{Name: c.repository, Digest: c.reference})
+	}
+	gone, err := g.content.UnlinkBlob(c.Context(), c.repository, c.reference)
+	if errors.Is(err, store.ErrNotFound) {
+		return blobUnknown.about(named{Name: c.repository, Digest: c.reference})
+	}
+	if err != nil {
+		return err
+	}
+	g.reclaim(c.Context(), gone.Blobs...)
+	w.WriteHeader(http.StatusAccepted)
+	g.happened(c.Context(), Event{Action: "delete", Repository: c.repository, Digest: c.reference})
+	return nil
+}

@@ -1,0 +1,21 @@
+// Package oci serves the content of one registry: the OCI distribution API under /v2/, without access control, which is
+// the business of the gate in front of it. It is the only importer of github.com/distribution/distribution.
+//
+// Who does what:
+//
+//   - Reads, listings, referrers and deletions are handlers of this package, answered from rows (store.Content) and, for
+//     blobs, files.
+//   - Uploads, mounts and the validation of manifests are distribution's, on a StorageDriver that shows it the rows under
+//     the paths it expects. What distribution would write as links the driver accepts and forgets: once distribution has
+//     answered 201, the handler commits the rows, each push in one transaction, and only then is the client told.
+//
+// So there is one truth, the rows. A file without a row does not exist; a row is written only after its file is complete
+// and in place; an upload that was cut off goes on at the last acknowledged byte. Killing the process at any moment loses
+// nothing acknowledged and leaves nothing dangling, at worst a file that Sweep removes.
+//
+// Files lie in BlobDir/REGISTRY/sha256/XX/HEX, uploads in BlobDir/REGISTRY/uploads/UUID. Registries share no file. A blob
+// that clients name by its sha512 digest is stored under its sha256 digest too: the row knows both.
+//
+// Chosen where ACR's behaviour is not recorded: an index may name manifests that are not there; non-distributable layers
+// may be missing; mounting needs the repository to mount from; lists hold at most 1,000 items a page.
+package oci

@@ -1,0 +1,225 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
+)
+
+// maxManifest is the size of the largest manifest, in bytes.
+const maxManifest = 4 << 20
+
+// putManifest has distribution validate a manifest, then stores it with its tags.
+func (g *Registry) putManifest(w http.ResponseWriter, c *call) error {
+	body, err := readManifest(c.Body)
+	if err != nil {
+		return err
+	}
+	m, err := describe(c.Header.Get("Content-Type"), body)
+	if err != nil {
+		return err
+	}
+	tags, err := c.target(&m)
+	if err != nil {
+		return err
+	}
+	g.pushes.RLock()
+	defer g.pushed(c.Context())
+	c.Body = io.NopCloser(strings.NewReader(string(body)))
+	canonical := digest.FromBytes(body).String() // distribution knows no other
+	if _, err := g.distribute(c, &push{manifest: true}, urlPath(c.repository, "manifests", canonical)); err != nil {
+		return err
+	}
+	if err := g.keepManifest(c.Context(), c.repository, m, tags...); err != nil {
+		return err
+	}
+	answerPut(w, c, m, tags)
+	return nil
+}
+
+func answerPut(w http.ResponseWriter, c *call, m store.Manifest, tags []string) {
+	h := w.Header()
+	h.Set("Location", urlPath(c.repository, "manifests", m.Digest))
+	h.Set("Docker-Content-Digest", m.Digest)
+	if m.Subject != "" {
+		h.Set("OCI-Subject", m.Subject)
+	}
+	if isDigest(c.reference) && len(tags) > 0 {
+		h.Set("OCI-Tag", strings.Join(tags, ", "))
+	}
+	w.WriteHeader(http.StatusCreated)
+}
+
+func readManifest(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
+	if err != nil {
+		return nil, interrupted.because(err)
+	}
+	if len(body) > maxManifest {
+		return nil, manifestTooLarge.about(nil)
+	}
+	return body, nil
+}
+
+// describe reads what the rows keep of a manifest beside its bytes. Distribution judges the rest.
+func describe(contentType string, body []byte) (store.Manifest, error) {
+	var fields struct {
+		ArtifactType string
+		Config       struct{ MediaType string }
+		Subject      *struct{ Digest string }
+		Annotations  map[string]string
+	}
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return store.Manifest{}, manifestUnreadable.because(err)
+	}
+	m := store.Manifest{ArtifactType: fields.ArtifactType, Size: int64(len(body)), Body: body}
+	m.MediaType, _, _ = mime.ParseMediaType(contentType)
+	if m.ArtifactType == "" {
+		m.ArtifactType = fields.Config.MediaType // OCI distribution specification, "Listing Referrers"
+	}
+	if fields.Subject != nil {
+		if m.Subject = fields.Subject.Digest; !validDigest(m.Subject) {
+			return m, subjectInvalid.about(map[string]string{"digest": m.Subject})
+		}
+	}
+	if len(fields.Annotations) > 0 {
+		m.Annotations, _ = json.Marshal(fields.Annotations)
+	}
+	return m, nil
+}
+
+// target gives the manifest the digest it was pushed under and returns the tags it is to have: the reference, or with a
+// digest the parameters called tag.
+func (c *call) target(m *store.Manifest) ([]string, error) {
+	if !isDigest(c.reference) {
+		m.Digest = digest.FromBytes(m.Body).String()
+		return []string{c.reference}, checkTags(c.repository, c.reference)
+	}
+	if !validDigest(c.reference) {
+		return nil, digestInvalid.about(named{Name: c.repository, Digest: c.reference})
+	}
+	m.Digest = digest.Digest(c.reference).Algorithm().FromBytes(m.Body).String()
+	if m.Digest != c.reference {
+		return nil, digestMismatch.about(named{Name: c.repository, Digest: c.reference})
+	}
+	tags := c.URL.Query()["tag"]
+	return tags, checkTags(c.repository, tags...)
+}
+
+func checkTags(repository string, tags ...string) error {
+	for _, tag := range tags {
+		if !validTag(tag) {
+			return tagInvalid.about(named{Name: repository, Tag: tag})
+		}
+	}
+	return nil
+}
+
+// keepManifest commits a manifest and tells of it.
+func (g *Registry) keepManifest(ctx context.Context, repository string, m store.Manifest, tags ...string) error {
+	_, err := g.content.Manifest(ctx, repository, m.Digest)
+	added := errors.Is(err, store.ErrNotFound)
+	if err != nil && !added {
+		return err
+	}
+	if added {
+		if err := g.files.reserve(m.Size); err != nil {
+			return err
+		}
+	}
+	if err := g.content.PutManifest(ctx, repository, m, tags...); err != nil {
+		if added {
+			g.files.release(m.Size)
+		}
+		return err
+	}
+	e := Event{Action: "push", Repository: repository, Digest: m.Digest, MediaType: m.MediaType, Size: m.Size}
+	if len(tags) == 0 {
+		g.happened(ctx, e)
+	}
+	for _, e.Tag = range tags {
+		g.happened(ctx, e)
+	}
+	return nil
+}
+
+// startUpload opens an upload, or mounts a blob of another repository. Whether the caller may read that other repository is
+// the gate's question.
+func (g *Registry) startUpload(w http.ResponseWriter, c *call) error {
+	q := c.URL.Query()
+	g.pushes.RLock()
+	defer g.pushed(c.Context())
+	a, err := g.distribute(c, &push{}, urlPath(c.repository, "blobs", "uploads/"))
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusCreated {
+		return a.uploading(w)
+	}
+	b, err := g.blob(c.Context(), q.Get("from"), q.Get("mount"))
+	if err != nil {
+		return err
+	}
+	return g.finish(w, c, b)
+}
+
+// uploading tells the client where its upload stands.
+func (a *answer) uploading(w http.ResponseWriter) error {
+	a.pass(w, "Location", "Range", "Docker-Upload-Uuid", "Content-Length")
+	w.WriteHeader(a.status)
+	return nil
+}
+
+// continueUpload has distribution add to, finish, cancel or report on an upload, one request at a time.
+func (g *Registry) continueUpload(w http.ResponseWriter, c *call) error {
+	if !validUpload(c.reference) {
+		return uploadUnknown.about(nil)
+	}
+	if _, busy := g.writing.LoadOrStore(c.reference, true); busy {
+		return uploadBusy.about(nil)
+	}
+	defer g.writing.Delete(c.reference)
+	if c.Method == http.MethodPut && !validDigest(c.URL.Query().Get("digest")) {
+		return digestInvalid.about(named{Name: c.repository, Digest: c.URL.Query().Get("digest")})
+	}
+	g.pushes.RLock()
+	defer g.pushed(c.Context())
+	a, err := g.distribute(c, &push{}, urlPath(c.repository, "blobs", "uploads", c.reference))
+	if err != nil {
+		return err
+	}
+	if c.Method != http.MethodPut {
+		return a.uploading(w)
+	}
+	b := store.Blob{Digest: c.URL.Query().Get("digest"), Stored: a.header.Get("Docker-Content-Digest")}
+	if b.Size, err = size(g.files.blob(b.Stored)); err != nil {
+		return err
+	}
+	return g.finish(w, c, b)
+}
+
+// finish commits a blob whose file is in place.
+func (g *Registry) finish(w http.ResponseWriter, c *call, b store.Blob) error {
+	if err := g.content.LinkBlob(c.Context(), c.repository, b); err != nil {
+		return err
+	}
+	w.Header().Set("Location", urlPath(c.repository, "blobs", b.Digest))
+	w.Header().Set("Docker-Content-Digest", b.Digest)
+	w.WriteHeader(http.StatusCreated)
+	g.happened(c.Context(), Event{Action: "push", Repository: c.repository, Digest: b.Digest, MediaType: octets, Size: b.Size})
+	return nil
+}
+
+// urlPath is the URL path of something in a repository. Names, tags and digests need no escaping.
+func urlPath(repository string, rest ...string) string {
+	return (&url.URL{Path: "/v2/" + repository + "/" + strings.Join(rest, "/")}).String()
+}
