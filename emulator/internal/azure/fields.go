@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // fields reads the members of one object of a document. What is missing or null reads as zero; what has the wrong kind
@@ -99,6 +100,19 @@ func (f fields) idOf(name string) ResourceID {
 		f.fail(CodeInvalid, name, "%v", err)
 	}
 	return id
+}
+
+// time reads a time in the form of RFC 3339; a missing one is the zero time.
+func (f fields) time(name string) time.Time {
+	text := f.text(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		f.fail(CodeInvalid, name, "%.40q is no time such as 2026-01-31T12:00:00Z", text)
+	}
+	return t
 }
 
 // list reads a list of objects.

@@ -12,7 +12,7 @@ const (
 	TypeToken                     = "Microsoft.ContainerRegistry/registries/tokens"
 	TypeTask                      = "Microsoft.ContainerRegistry/registries/tasks"
 	TypePrivateEndpointConnection = "Microsoft.ContainerRegistry/registries/privateEndpointConnections"
-	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user and tokens. No API of
+	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user. No API of
 	// Azure shows it; Azure keeps it where nobody sees it.
 	TypeCredentials          = "Microsoft.ContainerRegistry/registries/credentials"
 	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
@@ -44,3 +44,9 @@ const (
 	SettingsQuirks          = "quirks"          // how the imitated behaviour differs; see Quirks
 	SettingsTrustedServices = "trustedServices" // additions to and removals from the table of trusted services
 )
+
+// Hidden reports whether no API of Azure may show or write the document: passwords, and the emulator's own settings.
+func Hidden(id ResourceID) bool {
+	kind := Fold(id.Type())
+	return id.IsSettings() || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials)
+}
