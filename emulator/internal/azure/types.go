@@ -14,7 +14,9 @@ const (
 	TypePrivateEndpointConnection = "Microsoft.ContainerRegistry/registries/privateEndpointConnections"
 	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user. No API of
 	// Azure shows it; Azure keeps it where nobody sees it.
-	TypeCredentials          = "Microsoft.ContainerRegistry/registries/credentials"
+	TypeCredentials = "Microsoft.ContainerRegistry/registries/credentials"
+	// TypeTokenCredentials is the same for the passwords of a repository-scoped token.
+	TypeTokenCredentials     = "Microsoft.ContainerRegistry/registries/tokens/credentials"
 	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
 	TypeRoleDefinition       = "Microsoft.Authorization/roleDefinitions"
 	TypeUserAssignedIdentity = "Microsoft.ManagedIdentity/userAssignedIdentities"
