@@ -34,6 +34,15 @@ const (
 // String returns the operation's name, such as pull or list-tags.
 func (k OperationKind) String() string { return operations[k].name }
 
+// OperationKinds returns every operation that a registry supports.
+func OperationKinds() []OperationKind {
+	var kinds []OperationKind
+	for k := OpSignIn; k < operationKinds; k++ {
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
 // ParseOperationKind returns the operation of that name, and whether there is one.
 func ParseOperationKind(name string) (OperationKind, bool) {
 	for k, row := range operations {
