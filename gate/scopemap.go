@@ -6,7 +6,7 @@ import (
 )
 
 // compileScopeMap reads scope map actions, repositories/NAME/content/read and the like. NAME may be * alone, or end
-// in /* (acr-behaviour §4.3).
+// in /*; it may have capitals, as in ACR's own samples, although repositories have none (acr-behaviour §4.3).
 func compileScopeMap(actions []string) (scopeMap, error) {
 	m := scopeMap{exact: map[string]mapRights{}}
 	for _, action := range actions {
@@ -18,7 +18,7 @@ func compileScopeMap(actions []string) (scopeMap, error) {
 }
 
 func (m *scopeMap) add(action string) error {
-	name, right, err := splitScopeMapAction(action)
+	name, right, err := splitScopeMapAction(fold(action))
 	if err != nil {
 		return err
 	}
