@@ -5,7 +5,8 @@
 //
 //   - Reads, listings, referrers and deletions are handlers of this package, answered from rows (store.Content) and, for
 //     blobs, files.
-//   - Uploads, mounts and the validation of manifests are distribution's, on a StorageDriver that shows it the rows under
+//   - A blob that comes whole with one POST, and images seeded without HTTP, are written by this package too.
+//   - Other uploads, mounts and the validation of manifests are distribution's, on a StorageDriver that shows it the rows under
 //     the paths it expects. What distribution would write as links the driver accepts and forgets: once distribution has
 //     answered 201, the handler commits the rows, each push in one transaction, and only then is the client told.
 //

@@ -81,14 +81,16 @@ func size(path string) (int64, error) {
 func (f *files) place(uuid, digest string) error {
 	f.loose.Lock()
 	defer f.loose.Unlock()
-	target := f.blob(digest)
+	target, replaced := f.blob(digest), int64(0)
 	if f.loose.digests[digest] {
-		if err := f.remove(target); err != nil {
-			return err
-		}
+		replaced, _ = size(target)
 	}
 	f.loose.digests[digest] = true
-	return inFolder(target, func() error { return os.Rename(f.upload(uuid), target) })
+	err := inFolder(target, func() error { return os.Rename(f.upload(uuid), target) })
+	if err == nil {
+		f.release(replaced)
+	}
+	return err
 }
 
 // remove deletes a file and releases its bytes. It succeeds when there is none.

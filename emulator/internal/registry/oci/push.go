@@ -158,6 +158,9 @@ func (g *Registry) startUpload(w http.ResponseWriter, c *call) error {
 	q := c.URL.Query()
 	g.pushes.RLock()
 	defer g.pushed(c.Context())
+	if q.Has("digest") {
+		return g.wholeUpload(w, c, q.Get("digest"))
+	}
 	a, err := g.distribute(c, &push{}, urlPath(c.repository, "blobs", "uploads/"))
 	if err != nil {
 		return err
@@ -166,6 +169,18 @@ func (g *Registry) startUpload(w http.ResponseWriter, c *call) error {
 		return a.uploading(w)
 	}
 	b, err := g.blob(c.Context(), q.Get("from"), q.Get("mount"))
+	if err != nil {
+		return err
+	}
+	return g.finish(w, c, b)
+}
+
+// wholeUpload takes a blob with the request that would open its upload, which distribution does not do.
+func (g *Registry) wholeUpload(w http.ResponseWriter, c *call, digest string) error {
+	if !validDigest(digest) {
+		return digestInvalid.about(named{Name: c.repository, Digest: digest})
+	}
+	b, err := g.write(digest, c.Body)
 	if err != nil {
 		return err
 	}

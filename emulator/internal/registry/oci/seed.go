@@ -165,55 +165,55 @@ func (g *Registry) putLayer(ctx context.Context, repository string, layer v1.Lay
 	return g.putBlob(ctx, repository, name.String(), layer.Compressed)
 }
 
-// putBlob writes a blob unless its bytes are here, and links it.
+// putBlob writes a blob of an image unless its bytes are here, and links it.
 func (g *Registry) putBlob(ctx context.Context, repository, name string, open func() (io.ReadCloser, error)) error {
-	if err := digest.Digest(name).Validate(); err != nil || digest.Digest(name).Algorithm() != digest.SHA256 {
+	if !validDigest(name) {
 		return digestInvalid.about(named{Name: repository, Digest: name})
 	}
-	known, err := g.content.HasStored(ctx, name)
-	if err != nil {
+	if known, err := g.content.HasStored(ctx, name); err != nil {
 		return err
+	} else if n, err := size(g.files.blob(name)); known && err == nil {
+		return g.content.LinkBlob(ctx, repository, store.Blob{Digest: name, Stored: name, Size: n})
 	}
-	n, err := size(g.files.blob(name))
-	if !known || err != nil {
-		if err := g.write(name, open); err != nil {
-			return err
-		}
-		if n, err = size(g.files.blob(name)); err != nil {
-			return err
-		}
-	}
-	return g.content.LinkBlob(ctx, repository, store.Blob{Digest: name, Stored: name, Size: n})
-}
-
-// write brings bytes into their place, if they have the digest.
-func (g *Registry) write(name string, open func() (io.ReadCloser, error)) error {
 	r, err := open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	b, err := g.write(name, r)
+	if err != nil {
+		return err
+	}
+	return g.content.LinkBlob(ctx, repository, b)
+}
+
+// write brings bytes into their place, if they have the digest.
+func (g *Registry) write(name string, r io.Reader) (store.Blob, error) {
 	temporary := uuid.NewString()
-	verifier := digest.Digest(name).Verifier()
-	err = g.files.fill(temporary, io.TeeReader(r, verifier))
+	verifier, canonical := digest.Digest(name).Verifier(), digest.Canonical.Digester()
+	n, err := g.files.fill(temporary, io.TeeReader(r, io.MultiWriter(verifier, canonical.Hash())))
 	if err == nil && !verifier.Verified() {
 		err = digestMismatch.about(map[string]string{"digest": name})
 	}
-	if err != nil {
-		return errors.Join(err, g.files.remove(g.files.upload(temporary)))
+	b := store.Blob{Digest: name, Stored: canonical.Digest().String(), Size: n}
+	if err == nil {
+		err = g.files.place(temporary, b.Stored)
 	}
-	return g.files.place(temporary, name)
+	if err != nil {
+		return b, errors.Join(err, g.files.remove(g.files.upload(temporary)))
+	}
+	return b, nil
 }
 
-// fill makes an upload file of what r holds.
-func (f *files) fill(uuid string, r io.Reader) error {
+// fill makes an upload file of what r holds and returns its length.
+func (f *files) fill(uuid string, r io.Reader) (int64, error) {
 	w, err := f.append(uuid, 0, &push{})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := w.open(); err != nil { // so that no bytes make a file too
-		return err
+		return 0, err
 	}
-	_, err = io.Copy(w, r)
-	return errors.Join(err, w.Close())
+	n, err := io.Copy(w, r)
+	return n, errors.Join(err, w.Close())
 }
