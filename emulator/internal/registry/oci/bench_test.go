@@ -1,0 +1,110 @@
+package oci_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// benchmarkGet measures a request over a kept connection, client and server together.
+func benchmarkGet(b *testing.B, f *fixture, path string) {
+	b.Helper()
+	server := httptest.NewServer(f)
+	defer server.Close()
+	for b.Loop() {
+		response, err := http.Get(server.URL + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+}
+
+// benchmarkHandler measures the handler alone.
+func benchmarkHandler(b *testing.B, f *fixture, path string) {
+	b.Helper()
+	r := httptest.NewRequest("GET", path, nil)
+	for b.Loop() {
+		f.ServeHTTP(&discard{header: http.Header{}}, r)
+	}
+}
+
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func benchmarkBoth(b *testing.B, f *fixture, path string) {
+	f.events = nil
+	b.Run("http", func(b *testing.B) { benchmarkGet(b, f, path) })
+	b.Run("handler", func(b *testing.B) { benchmarkHandler(b, f, path) })
+}
+
+func BenchmarkManifestByTag(b *testing.B) {
+	f := newFixture(b, nil)
+	pushImage(b, f, "app", "v1", "layer", nil)
+	benchmarkBoth(b, f, "/v2/app/manifests/v1")
+}
+
+func BenchmarkBlob1K(b *testing.B) {
+	f := newFixture(b, nil)
+	benchmarkBoth(b, f, "/v2/app/blobs/"+pushBlob(b, f, "app", strings.Repeat("x", 1024)))
+}
+
+func BenchmarkBlob1M(b *testing.B) {
+	f := newFixture(b, nil)
+	benchmarkBoth(b, f, "/v2/app/blobs/"+pushBlob(b, f, "app", strings.Repeat("x", 1<<20)))
+}
+
+func BenchmarkTagsPageOf10000(b *testing.B) {
+	f := newFixture(b, nil)
+	body := pushImage(b, f, "app", "v1", "layer", nil)
+	query := url.Values{}
+	for i := range 10_000 {
+		query.Add("tag", fmt.Sprintf("t%05d", i))
+	}
+	want(b, f, 201, "PUT /v2/app/manifests/"+sha(body)+"?"+query.Encode(), body, "Content-Type: "+imageType)
+	b.Run("n=100", func(b *testing.B) { benchmarkBoth(b, f, "/v2/app/tags/list?n=100&last=t05000") })
+	b.Run("n=1000", func(b *testing.B) { benchmarkBoth(b, f, "/v2/app/tags/list?n=1000&last=t05000") })
+	b.Run("delete", func(b *testing.B) {
+		for b.Loop() {
+			want(b, f, 202, "DELETE /v2/app/manifests/"+sha(body), "")
+			b.StopTimer()
+			want(b, f, 201, "PUT /v2/app/manifests/"+sha(body)+"?"+query.Encode(), body, "Content-Type: "+imageType)
+			b.StartTimer()
+		}
+	})
+}
+
+func BenchmarkPushBlob1K(b *testing.B) {
+	f := newFixture(b, nil)
+	for i := 0; b.Loop(); i++ {
+		pushBlob(b, f, "app", fmt.Sprintf("%01024d", i))
+	}
+}
+
+func BenchmarkPushManifest(b *testing.B) {
+	f := newFixture(b, nil)
+	body := pushImage(b, f, "app", "v1", "layer", nil)
+	for i := 0; b.Loop(); i++ {
+		want(b, f, 201, fmt.Sprintf("PUT /v2/app/manifests/t%d", i), body, "Content-Type: "+imageType)
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	f := newFixture(b, nil)
+	for b.Loop() {
+		b.StopTimer()
+		img := randomImage(b, 1)
+		b.StartTimer()
+		if err := f.Put(b.Context(), "app", "v1", img); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
