@@ -40,6 +40,7 @@ const (
 	AdminUserDisabled       Reason = "admin-user-disabled"
 	PasswordWrong           Reason = "password-wrong"
 	PrincipalUnknown        Reason = "principal-unknown"
+	ApplicationUnknown      Reason = "application-unknown"
 	TokenDisabled           Reason = "token-disabled"
 	ModeChanged             Reason = "mode-changed"
 	ARMAudienceRefused      Reason = "arm-audience-refused"
@@ -94,6 +95,7 @@ type ReasonInfo struct {
 const (
 	deniedMessage       = "client with IP '{ip}' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
 	unauthorizedMessage = "authentication required, visit https://aka.ms/acr/authorization for more information."
+	unregisteredMessage = "Application not registered with AAD."
 	disallowedMessage   = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at " +
 		"https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
 )
@@ -114,6 +116,12 @@ func unauthenticated(r Reason, challenge, why, source string) ReasonInfo {
 		Reason: r, Stage: StageAuthentication, Verdict: Challenge, Status: 401, Code: "UNAUTHORIZED",
 		Message: unauthorizedMessage, Challenge: challenge, Why: why, Source: source,
 	}
+}
+
+func unregistered(r Reason, why, source string) ReasonInfo {
+	info := unauthenticated(r, "-", why, source)
+	info.Message = unregisteredMessage
+	return info
 }
 
 func unauthorized(r Reason, why, source string) ReasonInfo {
@@ -178,6 +186,7 @@ func authenticationReasons() []ReasonInfo {
 		unauthenticated(AdminUserDisabled, "-", "the admin user of {registry} is disabled", "acr-behaviour §2.5"),
 		unauthenticated(PasswordWrong, "-", "the password does not match: {rule}", "acr-behaviour §2.5"),
 		unauthenticated(PrincipalUnknown, "invalid_token", "the principal, or the resource that its identity belongs to, does not exist: {rule}", "acr-behaviour §2.5"),
+		unregistered(ApplicationUnknown, "no account of {registry} and no service principal has this user name: {rule}", "acr-behaviour §2.5"),
 		unauthenticated(TokenDisabled, "invalid_token", "the repository-scoped token {rule} is disabled or gone", "acr-behaviour §2.5"),
 		unauthenticated(ModeChanged, "invalid_token", "{registry} changed its role assignment mode after the credential was issued ({rule})", "acr-behaviour §5.2"),
 		unauthenticated(ARMAudienceRefused, "invalid_token", "{registry} takes no token made for Azure Resource Manager (azureADAuthenticationAsArmPolicy is disabled)", "acr-behaviour §4.7"),

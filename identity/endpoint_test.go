@@ -322,7 +322,7 @@ func FuzzTokenRequest(f *testing.F) {
 		sent, _ := url.ParseQuery(form)
 		claims, err := v.Verify(body["access_token"].(string))
 		basic, _ := url.QueryUnescape(password)
-		if err != nil || claims.ObjectID != "oid-pipeline" || !pipeline.hasSecret(sent.Get("client_secret")) && !pipeline.hasSecret(basic) {
+		if err != nil || claims.ObjectID != "oid-pipeline" || !pipeline.HasSecret(sent.Get("client_secret")) && !pipeline.HasSecret(basic) {
 			t.Fatalf("%q gets a token: %+v %v", form, claims, err)
 		}
 	})

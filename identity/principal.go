@@ -43,8 +43,9 @@ type Principal struct {
 	Groups []string
 }
 
-// hasSecret compares in constant time, and looks at every secret also after a match.
-func (p Principal) hasSecret(secret string) bool {
+// HasSecret reports whether secret is one of the principal's. It compares in constant time, and looks at every secret
+// also after a match; the empty secret is nobody's.
+func (p Principal) HasSecret(secret string) bool {
 	given := sha256.Sum256([]byte(secret))
 	found := 0
 	for _, s := range p.Secrets {

@@ -141,7 +141,7 @@ func (e *Endpoint) authenticate(id, secret string) (Principal, error) {
 	if !ok || client.Kind != ServicePrincipal {
 		return Principal{}, newFault(unknownClient, id, e.Issuer.Tenant)
 	}
-	if !client.hasSecret(secret) {
+	if !client.HasSecret(secret) {
 		return Principal{}, newFault(wrongSecret, id)
 	}
 	return client, nil
