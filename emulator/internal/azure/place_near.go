@@ -1,0 +1,77 @@
+package azure
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// maxNear is how many near places an error lists.
+const maxNear = 5
+
+// shortNames returns the short names of some of the IDs, as many as an error lists.
+func shortNames(all, some []ResourceID) []string {
+	var names []string
+	for _, id := range some[:min(len(some), maxNear)] {
+		names = append(names, shortName(all, id))
+	}
+	return names
+}
+
+// nearNames returns the places whose names are nearest to a text, nearest first: the emulator's services are among them.
+func nearNames(ids []ResourceID, text string) []string {
+	type candidate struct {
+		id       ResourceID
+		service  string
+		distance int
+	}
+	wanted := Fold(lastSegment(text))
+	var near []candidate
+	for _, service := range services {
+		near = append(near, candidate{service: service, distance: distance(wanted, lastSegment(service))})
+	}
+	for _, id := range ids {
+		near = append(near, candidate{id: id, distance: distance(wanted, lastSegment(id.Key()))})
+	}
+	near = slices.DeleteFunc(near, func(c candidate) bool { return c.distance > max(2, len(wanted)/2) })
+	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
+	var names []string
+	for _, c := range near[:min(len(near), maxNear)] {
+		if c.service == "" {
+			c.service = shortName(ids, c.id)
+		}
+		names = append(names, c.service)
+	}
+	return names
+}
+
+func lastSegment(text string) string {
+	return text[strings.LastIndexByte(text, '/')+1:]
+}
+
+// distance is how many letters must be put, dropped or changed to make b of a. A name that contains the other is near
+// too. Long names are compared by their beginnings.
+func distance(a, b string) int {
+	const longest = 64
+	a, b = a[:min(len(a), longest)], b[:min(len(b), longest)]
+	if a != "" && strings.Contains(b, a) {
+		return 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := diagonal
+			if a[i] != b[j] {
+				changed++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(changed, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
