@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -65,18 +64,14 @@ func BenchmarkBlob1M(b *testing.B) {
 func BenchmarkTagsPageOf10000(b *testing.B) {
 	f := newFixture(b, nil)
 	body := pushImage(b, f, "app", "v1", "layer", nil)
-	query := url.Values{}
-	for i := range 10_000 {
-		query.Add("tag", fmt.Sprintf("t%05d", i))
-	}
-	want(b, f, 201, "PUT /v2/app/manifests/"+sha(body)+"?"+query.Encode(), body, "Content-Type: "+imageType)
+	tagged(b, f, body, 10_000)
 	b.Run("n=100", func(b *testing.B) { benchmarkBoth(b, f, "/v2/app/tags/list?n=100&last=t05000") })
 	b.Run("n=1000", func(b *testing.B) { benchmarkBoth(b, f, "/v2/app/tags/list?n=1000&last=t05000") })
 	b.Run("delete", func(b *testing.B) {
 		for b.Loop() {
 			want(b, f, 202, "DELETE /v2/app/manifests/"+sha(body), "")
 			b.StopTimer()
-			want(b, f, 201, "PUT /v2/app/manifests/"+sha(body)+"?"+query.Encode(), body, "Content-Type: "+imageType)
+			tagged(b, f, body, 10_000)
 			b.StartTimer()
 		}
 	})

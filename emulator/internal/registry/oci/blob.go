@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
@@ -28,11 +31,16 @@ func (g *Registry) getBlob(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	r, err := ranged(c.Request, b)
+	if err != nil {
+		w.Header().Set("Content-Range", "bytes */"+strconv.FormatInt(b.Size, 10))
+		return err
+	}
 	h := w.Header()
 	h.Set("Content-Type", octets)
 	h.Set("Docker-Content-Digest", b.Digest)
 	h.Set("Etag", `"`+b.Digest+`"`)
-	http.ServeContent(w, c.Request, "", time.Time{}, body)
+	http.ServeContent(w, r, "", time.Time{}, body)
 	if c.Method == http.MethodGet {
 		g.happened(c.Context(), Event{Action: "pull", Repository: c.repository, Digest: b.Digest, MediaType: octets, Size: b.Size})
 	}
@@ -50,6 +58,51 @@ func seekable(file *os.File, size int64) (io.ReadSeeker, error) {
 		return nil, err
 	}
 	return bytes.NewReader(content), nil
+}
+
+// ranged prepares a request for http.ServeContent, which refuses ranges in plain text: it takes away a Range header that is to
+// be ignored (malformed, of several ranges, or meant for other bytes) and refuses one that lies beyond the end.
+func ranged(r *http.Request, b store.Blob) (*http.Request, error) {
+	header := r.Header.Get("Range")
+	if header == "" {
+		return r, nil
+	}
+	first, ok := firstByte(header, b.Size)
+	if condition := r.Header.Get("If-Range"); !ok || condition != "" && condition != `"`+b.Digest+`"` {
+		r = r.Clone(r.Context())
+		r.Header.Del("Range")
+		return r, nil
+	}
+	if first >= b.Size {
+		return r, rangeInvalid.about(map[string]string{"range": header})
+	}
+	return r, nil
+}
+
+// firstByte returns where a range begins, and whether the header is one well-formed range of bytes (RFC 9110 §14.1.2).
+func firstByte(header string, size int64) (int64, bool) {
+	spec, ok := strings.CutPrefix(header, "bytes=")
+	from, to, dash := strings.Cut(spec, "-")
+	if !ok || !dash || from == "" && to == "" {
+		return 0, false
+	}
+	last, err := int64(math.MaxInt64), error(nil)
+	if to != "" {
+		if last, err = natural(to); err != nil {
+			return 0, false
+		}
+	}
+	if from == "" {
+		return max(size-last, 0), true
+	}
+	first, err := natural(from)
+	return first, err == nil && first <= last
+}
+
+// natural reads a number without a sign.
+func natural(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err
 }
 
 // openBlob opens a blob that the repository has and may read. A row whose file is gone is no blob.

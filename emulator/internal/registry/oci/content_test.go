@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
 const (
@@ -105,15 +106,19 @@ func TestExchanges(t *testing.T) {
 		{"GET /v2/team/app/manifests/v1", `If-None-Match: "<digest>"`, 304, "", ""},
 		{"GET /v2/team/app/manifests/v1", `If-None-Match: "x", W/"<digest>"`, 304, "", ""},
 		{"GET /v2/team/app/manifests/v1", `If-None-Match: "<none>"`, 200, "", body},
-		{"GET /v2/team/app/manifests/v9", "", 404, "Content-Type: application/json; charset=utf-8",
-			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest tagged by \"v9\" is not found","detail":{"name":"team/app","tag":"v9"}}]}` + "\n"},
+		{
+			"GET /v2/team/app/manifests/v9", "", 404, "Content-Type: application/json; charset=utf-8",
+			`{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest tagged by \"v9\" is not found","detail":{"name":"team/app","tag":"v9"}}]}` + "\n",
+		},
 		{"GET /v2/team/app/manifests/V1", "", 404, "", errorBody("MANIFEST_UNKNOWN", `manifest tagged by "V1" is not found`, `{"name":"team/app","tag":"V1"}`)},
 		{"HEAD /v2/team/app/manifests/v9", "", 404, "", errorBody("MANIFEST_UNKNOWN", `manifest tagged by "v9" is not found`, `{"name":"team/app","tag":"v9"}`)},
 		{"GET /v2/team/app/manifests/<none>", "", 404, "", errorBody("MANIFEST_UNKNOWN", "manifest <none> is not found", `{"name":"team/app","digest":"<none>"}`)},
 		{"GET /v2/team/manifests/v1", "", 404, "", errorBody("NAME_UNKNOWN", "repository name not known to registry", `{"name":"team"}`)},
 		{"GET /v2/mailhog/tags/list", "", 404, "", errorBody("NAME_UNKNOWN", "repository name not known to registry", `{"name":"mailhog"}`)},
-		{"GET /v2/team/app/manifests/sha256:abc", "", 400, "",
-			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"sha256:abc"}`)},
+		{
+			"GET /v2/team/app/manifests/sha256:abc", "", 400, "",
+			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"sha256:abc"}`),
+		},
 		{"GET /v2/Team/app/manifests/v1", "", 400, "", errorBody("NAME_INVALID", "invalid repository name", `{"name":"Team/app"}`)},
 		{"GET /v2/team//app/manifests/v1", "", 400, "", errorBody("NAME_INVALID", "invalid repository name", `{"name":"team//app"}`)},
 		{"GET /v2/team/../zoo/manifests/v1", "", 400, "", errorBody("NAME_INVALID", "invalid repository name", `{"name":"team/../zoo"}`)},
@@ -130,13 +135,25 @@ func TestExchanges(t *testing.T) {
 		{"HEAD /v2/team/app/blobs/<layer>", "", 200, "Content-Length: 10", ""},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=5-", 206, "Content-Range: bytes 5-9/10|Content-Length: 5", "bytes"},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-3", 206, "Content-Range: bytes 7-9/10", "tes"},
-		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=10-", 416, "Content-Range: bytes */10", "invalid range: failed to overlap\n"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=10-", 416, "Content-Range: bytes */10", errorBody("RANGE_INVALID", "the blob has no such bytes", `{"range":"bytes=10-"}`)},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=0-0", 206, "Content-Range: bytes 0-0/10", "s"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-0", 416, "", errorBody("RANGE_INVALID", "the blob has no such bytes", `{"range":"bytes=-0"}`)},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-99", 206, "Content-Range: bytes 0-9/10", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=0-1,4-5", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=5-1", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=+5-", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: lines=1-", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=5-|If-Range: \"<layer>\"", 206, "", "bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=50-|If-Range: \"<none>\"", 200, "", "some bytes"},
 		{"GET /v2/team/app/blobs/<layer>", `If-None-Match: "<layer>"`, 304, "", ""},
 		{"GET /v2/team/app/blobs/<none>", "", 404, "", errorBody("BLOB_UNKNOWN", "blob unknown to registry", `{"name":"team/app","digest":"<none>"}`)},
 		{"GET /v2/other/blobs/<layer>", "", 404, "", errorBody("BLOB_UNKNOWN", "blob unknown to registry", `{"name":"other","digest":"<layer>"}`)},
 		{"GET /v2/team/app/blobs/<digest>", "", 404, "", errorBody("BLOB_UNKNOWN", "blob unknown to registry", `{"name":"team/app","digest":"<digest>"}`)},
-		{"GET /v2/team/app/blobs/md5:00", "", 400, "",
-			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"md5:00"}`)},
+		{
+			"GET /v2/team/app/blobs/md5:00", "", 400, "",
+			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"md5:00"}`),
+		},
 
 		{"GET /v2/_catalog", "", 200, "Link: ", `{"repositories":["team/app","zoo"]}`},
 		{"GET /v2/_catalog?n=1", "", 200, `Link: </v2/_catalog?last=team%2Fapp&n=1&orderby=>; rel="next"`, `{"repositories":["team/app"]}`},
@@ -153,8 +170,10 @@ func TestExchanges(t *testing.T) {
 		{"GET /v2/team/app/referrers/<digest>?artifactType=example/other", "", 200, "OCI-Filters-Applied: artifactType", fmt.Sprintf(index, "")},
 		{"GET /v2/team/app/referrers/<none>", "", 200, "Content-Type: " + indexType, fmt.Sprintf(index, "")},
 		{"GET /v2/zoo/referrers/<digest>", "", 200, "", fmt.Sprintf(index, "")},
-		{"GET /v2/team/app/referrers/v1", "", 400, "",
-			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"v1"}`)},
+		{
+			"GET /v2/team/app/referrers/v1", "", 400, "",
+			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"v1"}`),
+		},
 
 		{"GET /v2/team/app/blobs/uploads/none", "", 404, "", errorBody("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry", "")},
 		{"GET /v2/team/app/blobs/uploads/", "", 405, "Allow: POST", refused},
@@ -166,6 +185,9 @@ func TestExchanges(t *testing.T) {
 			w := do(t, f, words.Replace(row.request), "", strings.Split(words.Replace(row.send), "|")...)
 			if w.Code != row.status {
 				t.Fatalf("status %d, want %d: %s", w.Code, row.status, w.Body)
+			}
+			if w.Code >= 400 {
+				code(t, w)
 			}
 			if got, want := w.Body.String(), words.Replace(row.body); got != want && !strings.HasPrefix(row.request, "HEAD") {
 				t.Errorf("body\n%s\nwant\n%s", got, want)
@@ -206,17 +228,22 @@ func TestDeletions(t *testing.T) {
 	}
 }
 
+// tagged gives a manifest n tags, without HTTP.
+func tagged(t testing.TB, f *fixture, body string, n int) {
+	t.Helper()
+	tags := make([]string, n)
+	for i := range tags {
+		tags[i] = fmt.Sprintf("t%05d", i)
+	}
+	m := store.Manifest{Digest: sha(body), MediaType: imageType, Size: int64(len(body)), Body: []byte(body)}
+	if err := f.content.PutManifest(t.Context(), "app", m, tags...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestPages(t *testing.T) {
 	f := newFixture(t, nil)
-	body := pushImage(t, f, "app", "t0", "layer", nil)
-	query := url.Values{}
-	for i := range 1500 {
-		query.Add("tag", fmt.Sprintf("t%04d", i))
-	}
-	w := want(t, f, 201, "PUT /v2/app/manifests/"+sha(body)+"?"+query.Encode(), body, "Content-Type: "+imageType)
-	if got := w.Header().Get("OCI-Tag"); !strings.HasPrefix(got, "t0000, t0001, ") {
-		t.Errorf("OCI-Tag: %.30s", got)
-	}
+	tagged(t, f, pushImage(t, f, "app", "v1", "layer", nil), 1500)
 	seen, next := 0, "/v2/app/tags/list"
 	for next != "" {
 		w := want(t, f, 200, "GET "+next, "")
@@ -238,4 +265,16 @@ func TestPages(t *testing.T) {
 	if len(all.Tags) != 1000 {
 		t.Errorf("n beyond the limit gives %d", len(all.Tags))
 	}
+}
+
+func TestTagParameters(t *testing.T) {
+	f := newFixture(t, nil)
+	body := pushImage(t, f, "app", "", "layer", nil)
+	at := "PUT /v2/app/manifests/" + sha(body) + "?tag=v1&tag=v2"
+	if got := want(t, f, 201, at, body, "Content-Type: "+imageType).Header().Get("OCI-Tag"); got != "v1, v2" {
+		t.Errorf("OCI-Tag: %s", got)
+	}
+	want(t, f, 200, "GET /v2/app/manifests/v2", "")
+	want(t, f, 414, at+strings.Repeat("&tag=v3", 99), body, "Content-Type: "+imageType)
+	want(t, f, 404, "GET /v2/app/manifests/v3", "")
 }

@@ -53,7 +53,9 @@ const (
 	manifestTooLarge
 	manifestUnreadable
 	subjectInvalid
+	tooManyTags
 	blobUnknown
+	rangeInvalid
 	uploadUnknown
 	uploadBusy
 	numberInvalid
@@ -77,6 +79,8 @@ var refusals = [...]Error{
 	manifestTooLarge:   {Status: 413, Code: "MANIFEST_INVALID", Message: "the manifest is larger than 4 MiB"},
 	manifestUnreadable: {Status: 400, Code: "MANIFEST_INVALID", Message: "the manifest is no JSON object of the expected form"},
 	subjectInvalid:     {Status: 400, Code: "MANIFEST_INVALID", Message: "the digest of the manifest's subject is invalid"},
+	tooManyTags:        {Status: 414, Code: "TAG_INVALID", Message: "a push may set at most 100 tags"},
+	rangeInvalid:       {Status: 416, Code: "RANGE_INVALID", Message: "the blob has no such bytes"},
 	blobUnknown:        {Status: 404, Code: "BLOB_UNKNOWN", Message: "blob unknown to registry"},
 	uploadUnknown:      {Status: 404, Code: "BLOB_UPLOAD_UNKNOWN", Message: "blob upload unknown to registry"},
 	uploadBusy:         {Status: 409, Code: "BLOB_UPLOAD_INVALID", Message: "another request is writing to this upload"},

@@ -18,6 +18,9 @@ import (
 // maxManifest is the size of the largest manifest, in bytes.
 const maxManifest = 4 << 20
 
+// maxTags is how many tags one push may set.
+const maxTags = 100
+
 // putManifest has distribution validate a manifest, then stores it with its tags.
 func (g *Registry) putManifest(w http.ResponseWriter, c *call) error {
 	body, err := readManifest(c.Body)
@@ -112,6 +115,9 @@ func (c *call) target(m *store.Manifest) ([]string, error) {
 		return nil, digestMismatch.about(named{Name: c.repository, Digest: c.reference})
 	}
 	tags := c.URL.Query()["tag"]
+	if len(tags) > maxTags {
+		return nil, tooManyTags.about(nil)
+	}
 	return tags, checkTags(c.repository, tags...)
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
@@ -35,7 +36,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open opens the database, creating the file if need be. A file that another emulator writes, or that another version made, is an error.
+// Open opens the database, creating the file if need be. A file that is no database, or that another
+// version made, is an error. The file is for its owner's eyes only.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{now: o.Now}
 	if s.now == nil {
@@ -55,6 +57,9 @@ func place(path string) string {
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
+	if err := private(path); err != nil {
+		return err
+	}
 	if s.db, err = sql.Open("sqlite", source(path)); err != nil {
 		return err
 	}
@@ -69,6 +74,18 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 		s.reader, err = newConn(ctx, s.db)
 	}
 	return err
+}
+
+// private creates the file before SQLite does, which would let others read it.
+func private(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // source is the driver's name for the database. The page cache is kept small: what is read often is in snapshots, and the
