@@ -85,12 +85,12 @@ func (f *files) place(uuid, digest string) error {
 	if f.loose.digests[digest] {
 		replaced, _ = size(target)
 	}
-	f.loose.digests[digest] = true
-	err := inFolder(target, func() error { return os.Rename(f.upload(uuid), target) })
-	if err == nil {
-		f.release(replaced)
+	if err := inFolder(target, func() error { return os.Rename(f.upload(uuid), target) }); err != nil {
+		return err
 	}
-	return err
+	f.loose.digests[digest] = true
+	f.release(replaced)
+	return nil
 }
 
 // remove deletes a file and releases its bytes. It succeeds when there is none.
