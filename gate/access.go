@@ -1,5 +1,7 @@
 package gate
 
+import "slices"
+
 // authorize is the third stage: whether the caller's rights, as they are now, cover the operation; and, for an access
 // token, whether it was issued for it. It never looks at the network (acr-behaviour §0 step 3).
 func (s *Snapshot) authorize(r *registry, q *Request, c *caller) Step {
@@ -56,7 +58,7 @@ func (t *repositoryToken) rightTo(op Operation) Step {
 
 // rightTo judges a principal by the right its service has without a role, and by its role assignments.
 func (p *principal) rightTo(op Operation, r *registry) Step {
-	if p.service != nil && p.Kind == FirstPartyService && contains(p.service.Rights, op.Kind) {
+	if p.service != nil && p.Kind == FirstPartyService && slices.Contains(p.service.Rights, op.Kind) {
 		return allow(StageAuthorization, ServiceRight, p.service.Name)
 	}
 	need := op.Kind.needs(r.Mode)
@@ -91,15 +93,6 @@ func (p *principal) refuse(need rightSet, unmet *assignment, assigned bool) Step
 		return deny(StageAuthorization, RoleLacksAction, need.first())
 	}
 	return deny(StageAuthorization, NoRole, p.ID)
-}
-
-func contains(kinds []OperationKind, kind OperationKind) bool {
-	for _, k := range kinds {
-		if k == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // first returns an assignment that grants one of the rights without a condition.
@@ -157,35 +150,41 @@ type Authorization struct {
 // Microsoft.ContainerRegistry/registries/write, at a scope. It uses the same assignments as Decide, and no network
 // rules (acr-behaviour §1.3). Scope and object ID may be in any case.
 func (s *Snapshot) Authorize(principalID, action string, at Scope) Authorization {
+	s = s.orEmpty()
 	p := s.principals[fold(principalID)]
 	if p == nil {
 		return Authorization{Reason: PrincipalUnknown, Rule: principalID}
 	}
-	if a := p.granting(action, s.scopesOf(at)); a != nil {
+	a, assigned := p.granting(action, s.scopesOf(at))
+	switch {
+	case a != nil:
 		return Authorization{Allowed: true, Reason: RoleGrants, Rule: a.ID}
+	case assigned:
+		return Authorization{Reason: RoleLacksAction, Rule: action}
 	}
-	if len(p.all) == 0 {
-		return Authorization{Reason: NoRole, Rule: p.ID}
-	}
-	return Authorization{Reason: RoleLacksAction, Rule: action}
+	return Authorization{Reason: NoRole, Rule: p.ID}
 }
 
-// granting returns an assignment at one of the scopes whose role has the action.
-func (p *principal) granting(action string, scopes []Scope) *assignment {
+// granting returns an assignment at one of the scopes whose role has the action, and whether there is one at any of
+// them. Conditions are about repositories, so that an assignment with one grants nothing here.
+func (p *principal) granting(action string, scopes []Scope) (granting *assignment, assigned bool) {
 	for _, a := range p.all {
-		for _, scope := range scopes {
-			if a.scope == scope && a.condition == nil && a.role.Allows(action) {
-				return a
-			}
+		if !slices.Contains(scopes, a.scope) {
+			continue
+		}
+		assigned = true
+		if a.condition == nil && a.role.Allows(action) {
+			return a, true
 		}
 	}
-	return nil
+	return nil, assigned
 }
 
 // Grant returns those of the requested token scopes, and of their actions, that the request's holder has a right to
 // now: what an access token may be issued for (acr-behaviour §2.5). The request must have been allowed to sign in.
 // In ABAC mode a scope for every repository is not granted (acr-behaviour §4.4).
 func (s *Snapshot) Grant(q Request, requested []TokenScope) []TokenScope {
+	s = s.orEmpty()
 	r := s.registries[q.Registry]
 	var c caller
 	if r == nil || s.authenticate(r, &q, &c).Verdict != Allow {
@@ -204,10 +203,12 @@ func (s *Snapshot) Grant(q Request, requested []TokenScope) []TokenScope {
 // grantable returns the actions of a scope that some operation allowed to the holder needs.
 func (r *registry) grantable(scope TokenScope, credential Credential, c *caller) tokenActions {
 	repository := scope.Name
-	if scope.Name == "*" {
-		if r.Mode == AbacRepositoryPermissions || c.token != nil {
-			return 0
-		}
+	switch {
+	case scope.Type == registryScope:
+		repository = "" // the catalog is no repository, whatever a condition says of names
+	case scope.Name == "*" && (r.Mode == AbacRepositoryPermissions || c.token != nil):
+		return 0
+	case scope.Name == "*":
 		repository = ""
 	}
 	var actions tokenActions

@@ -27,9 +27,7 @@ func challenge(why Reason, rule string) Step {
 // whose credential is missing or worthless is asked to authenticate even where the network would refuse it. It learns
 // nothing by that, and gets its 403 from the token service. Quirk DenyAtRegistry does away with the exception.
 func (s *Snapshot) Decide(q Request) Decision {
-	if s == nil {
-		return unknownRegistry(0, q.Registry)
-	}
+	s = s.orEmpty()
 	r := s.registries[q.Registry]
 	if r == nil {
 		return unknownRegistry(s.revision, q.Registry)
@@ -61,8 +59,8 @@ func (s *Snapshot) authenticate(r *registry, q *Request, c *caller) Step {
 	switch {
 	case credential.Failure != "":
 		return challenge(credential.Failure, credential.Detail)
-	case credential.Kind >= unknownCredential:
-		return challenge(CredentialMalformed, "a credential of no known kind")
+	case !credential.consistent():
+		return challenge(CredentialMalformed, "a credential of no known kind, or of somebody who cannot have it")
 	case credential.fromACR() && credential.Mode.orDefault() != r.Mode:
 		return challenge(ModeChanged, string(r.Mode))
 	case credential.Kind == EntraToken && credential.ARMAudience && r.RefuseARMAudience:
@@ -77,6 +75,19 @@ func (s *Snapshot) authenticate(r *registry, q *Request, c *caller) Step {
 		return r.authenticateToken(credential, c)
 	}
 	return r.authenticateAnonymous(q)
+}
+
+// holders are who can have a credential of each kind that is not ACR's own token.
+var holders = [unknownCredential]Holder{
+	NoCredential: AnonymousHolder, EntraToken: PrincipalHolder, AdminPassword: AdminHolder, TokenPassword: TokenHolder,
+}
+
+// consistent guards against a credential that was filled in by half.
+func (c *Credential) consistent() bool {
+	if c.fromACR() {
+		return c.Holder <= TokenHolder
+	}
+	return c.Kind < unknownCredential && c.Holder == holders[c.Kind]
 }
 
 // fromACR reports whether the registry itself issued the credential, in the mode it had then.

@@ -80,11 +80,14 @@ func (d Decision) Stage() Stage { return d.steps[d.settled].Stage }
 func (d Decision) Reason() Reason { return d.steps[d.settled].Reason }
 
 // Then adds a step, such as a resource rule that only the registry's content can tell, and lets it settle the
-// verdict. A decision that already refuses stays as it is.
+// verdict. A decision that already refuses stays as it is. There is room for one such step: a later one takes the
+// place of one that allowed, so that no refusal is ever lost.
 func (d Decision) Then(s Step) Decision {
-	if d.Verdict == Allow && d.count < uint8(len(d.steps)) {
-		d.add(s)
+	if d.Verdict != Allow {
+		return d
 	}
+	d.count = min(d.count, uint8(len(d.steps)-1))
+	d.add(s)
 	return d
 }
 

@@ -2,7 +2,9 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/gaissmai/bart"
 )
@@ -39,7 +41,8 @@ func newEndpointIndex(byID map[string]*PrivateEndpoint) (endpointIndex, error) {
 		byID: byID, byAddress: map[netip.Addr]*PrivateEndpoint{}, byNetwork: map[networkKey]*PrivateEndpoint{},
 	}
 	prefixes := map[netip.Prefix]map[string]bool{}
-	for _, e := range byID {
+	for _, id := range slices.Sorted(maps.Keys(byID)) { // in order, so that the same endpoint is named each time
+		e := byID[id]
 		if err := index.addAddresses(e); err != nil {
 			return endpointIndex{}, err
 		}
@@ -124,4 +127,13 @@ func (x endpointIndex) find(registry string, from Source) (e *PrivateEndpoint, f
 	}
 	e = x.byNetwork[networkKey{registry, network}]
 	return e, e != nil
+}
+
+// RegistryAt returns the folded name of the registry whose private endpoint has the address.
+func (s *Snapshot) RegistryAt(address netip.Addr) (string, bool) {
+	e := s.endpoints.byAddress[address.Unmap()]
+	if e == nil {
+		return "", false
+	}
+	return fold(e.Registry), true
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -91,7 +93,7 @@ func (g *Gate) Middleware(next http.Handler) http.Handler {
 		}
 		g.options.Observe(r, record)
 		g.describe(w, record)
-		if record.Request.Operation.From != "" {
+		if record.Request.Operation.Kind == OpPush && r.Method == http.MethodPost {
 			r = g.checkMount(r, record.Request)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), recordKey{}, record)))
@@ -157,14 +159,16 @@ func headerText(s string) string {
 	return string(b)
 }
 
-// checkMount lets the mount parameters stay only if the caller may pull from the other repository.
+// checkMount lets the mount parameters stay only if the caller may pull from the other repository, and only in the
+// query: distribution would read them from a form in the body too, which the gate does not. So it must not see a form.
 func (g *Gate) checkMount(r *http.Request, q Request) *http.Request {
 	q.Operation = Operation{Kind: OpPull, Repository: q.Operation.From}
-	if validRepository(q.Operation.Repository) && g.Snapshot().Decide(q).Verdict == Allow {
+	r = r.Clone(r.Context())
+	r.Header.Del("Content-Type")
+	query := r.URL.Query()
+	if len(query["from"]) == 1 && validRepository(q.Operation.Repository) && g.Snapshot().Decide(q).Verdict == Allow {
 		return r
 	}
-	r = r.Clone(r.Context())
-	query := r.URL.Query()
 	query.Del("mount")
 	query.Del("from")
 	r.URL.RawQuery = query.Encode()
@@ -182,8 +186,10 @@ func FromContext(ctx context.Context) (Record, bool) {
 // FirstLabel returns the first label of a host, in lower case and without port: the registry's name in
 // NAME.azurecr.io. A host without a dot, or an address, has none.
 func FirstLabel(host string) string {
-	label, rest, ok := cutLabel(host)
-	if !ok || rest == "" || label == "" {
+	name, _, _ := strings.Cut(host, ":")
+	label, rest, ok := cutLabel(name)
+	_, err := netip.ParseAddr(name)
+	if !ok || rest == "" || label == "" || err == nil {
 		return ""
 	}
 	return fold(label)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,8 +46,12 @@ func (b *builder) changeRoles(c Change) error {
 		return nil
 	}
 	roles := edit(b.next.roles)
+	builtIn := builtInRoleTable()
 	for _, id := range c.Remove.Roles {
 		delete(roles, fold(id))
+		if r := builtIn[fold(id)]; r != nil {
+			roles[fold(id)] = r
+		}
 	}
 	for _, r := range c.Put.Roles {
 		roles[fold(r.ID)] = newRole(r)
@@ -65,13 +70,22 @@ func (b *builder) renewAssignments(c Change) error {
 		changed[fold(id)] = true
 	}
 	again := Change{Remove: Removal{}}
-	removed := foldedSet(c.Remove.Assignments)
+	removed := replacedAssignments(c)
 	for id, a := range b.next.assignments {
 		if changed[fold(a.Role)] && !removed[id] {
 			again.Put.Assignments = append(again.Put.Assignments, a.Assignment)
 		}
 	}
 	return b.changeAssignments(again)
+}
+
+// replacedAssignments are those that a change takes away, or puts something else in the place of.
+func replacedAssignments(c Change) map[string]bool {
+	ids := foldedSet(c.Remove.Assignments)
+	for _, a := range c.Put.Assignments {
+		ids[fold(a.ID)] = true
+	}
+	return ids
 }
 
 func foldedSet(ids []string) map[string]bool {
@@ -104,6 +118,9 @@ func (b *builder) changePrincipals(c Change) error {
 }
 
 func newPrincipal(data Principal) (*principal, error) {
+	if data.ID == "" {
+		return nil, errors.New("a principal has an object ID")
+	}
 	p := &principal{Principal: data, hosts: make(map[string]resourceType, len(data.Hosts))}
 	if data.Resource != "" {
 		scope, err := ParseScope(data.Resource)
@@ -154,40 +171,42 @@ func (b *builder) changeAssignments(c Change) error {
 		return nil
 	}
 	assignments, holders := edit(b.next.assignments), edit(b.next.holders)
-	replaced := foldedSet(c.Remove.Assignments)
-	for _, a := range c.Put.Assignments {
-		replaced[fold(a.ID)] = true
+	touched := map[string][]*assignment{} // what each holder that the change is about gets
+	ids := replacedAssignments(c)
+	for id := range ids {
+		if a := assignments[id]; a != nil {
+			touched[fold(a.PrincipalID)] = nil
+			delete(assignments, id)
+		}
 	}
-	b.release(assignments, holders, replaced)
 	for _, data := range c.Put.Assignments {
 		a, err := b.newAssignment(data)
 		if err != nil {
 			return fmt.Errorf("role assignment %q: %w", data.ID, err)
 		}
-		holder := fold(data.PrincipalID)
 		assignments[fold(data.ID)] = a
-		holders[holder] = append(holders[holder], a)
+	}
+	for id := range ids {
+		if a := assignments[id]; a != nil {
+			touched[fold(a.PrincipalID)] = append(touched[fold(a.PrincipalID)], a)
+		}
+	}
+	for holder, added := range touched {
+		holders[holder] = merge(holders[holder], ids, added)
 		b.dirty[holder] = true
 	}
 	b.next.assignments, b.next.holders = assignments, holders
 	return nil
 }
 
-// release takes assignments away and gives their holders lists of their own to append to.
-func (b *builder) release(assignments map[string]*assignment, holders map[string][]*assignment, ids map[string]bool) {
-	touched := map[string]bool{}
-	for id := range ids {
-		if a := assignments[id]; a != nil {
-			touched[fold(a.PrincipalID)] = true
-			delete(assignments, id)
-		}
-	}
-	for holder := range touched {
-		holders[holder] = slices.DeleteFunc(slices.Clone(holders[holder]), func(a *assignment) bool {
-			return ids[fold(a.ID)]
-		})
-		b.dirty[holder] = true
-	}
+// merge returns a holder's assignments without the replaced ones and with the added ones, in a list of its own: the
+// snapshots before keep theirs. The list is in the order of the IDs, so that a decision names the same rule whatever
+// order the changes came in.
+func merge(held []*assignment, replaced map[string]bool, added []*assignment) []*assignment {
+	held = slices.DeleteFunc(slices.Clone(held), func(a *assignment) bool { return replaced[fold(a.ID)] })
+	held = append(held, added...)
+	slices.SortFunc(held, func(a, b *assignment) int { return strings.Compare(a.ID, b.ID) })
+	return held
 }
 
 func (b *builder) newAssignment(data Assignment) (*assignment, error) {
@@ -263,6 +282,9 @@ func (s *Snapshot) grant(p *principal, id string) {
 	p.grants, p.all = map[Scope]*grant{}, nil
 	p.service = s.services.byName[p.Service]
 	for _, holder := range s.holderIDs(id) {
+		if g := s.principals[holder]; holder != id && (g == nil || g.Kind != Group) {
+			continue // a group that is gone passes nothing on
+		}
 		for _, a := range s.holders[holder] {
 			p.add(a)
 		}

@@ -151,11 +151,11 @@ var needs = map[gate.OperationKind]need{
 	gate.OpRestoreDeleted: {legacy: []string{"deleted/restore/action"}, token: []string{"deleted_restore"}},
 	gate.OpViewQuarantined: {
 		legacy: []string{"quarantine/read"}, legacyData: []string{"quarantinedArtifacts/read"},
-		abac: []string{"quarantinedArtifacts/read"},
+		abac: []string{"quarantinedArtifacts/read"}, token: []string{"pull", "metadata_read"},
 	},
 	gate.OpSetQuarantine: {
 		legacy: []string{"quarantine/write"}, legacyData: []string{"quarantinedArtifacts/write"},
-		abac: []string{"quarantinedArtifacts/write"},
+		abac: []string{"quarantinedArtifacts/write"}, token: []string{"metadata_write"}, // a PATCH of attributes, §6.2
 	},
 }
 

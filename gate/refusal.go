@@ -40,9 +40,13 @@ type Answer struct {
 	CorrelationInMessage bool
 }
 
-// Refuse makes the refusal of a request by a decision. The decision must not be one that allows.
+// Refuse makes the refusal of a request by a decision. It refuses by a decision that allows, too, as it would by one
+// whose reason nobody knows.
 func Refuse(q Request, d Decision, to Answer) Refusal {
 	info := d.Reason().Info()
+	if info.Status == 0 {
+		info = Reason("").Info()
+	}
 	refusal := Refusal{
 		Surface: q.Surface, Status: info.Status, Code: info.Code,
 		Message: strings.ReplaceAll(info.Message, "{ip}", addressText(q.Source.Peer)), CorrelationID: to.CorrelationID,

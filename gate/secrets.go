@@ -10,7 +10,7 @@ import (
 // repository-scoped tokens (acr-behaviour §4.2). It reports false if the name is none of theirs, so that the caller
 // may ask Microsoft Entra ID; otherwise the credential says whether the password was right.
 func (s *Snapshot) Password(registryName, user, password string, now time.Time) (Credential, bool) {
-	r := s.registries[fold(registryName)]
+	r := s.orEmpty().registries[fold(registryName)]
 	if r == nil {
 		return Credential{}, false
 	}

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -41,7 +42,7 @@ func Compile(p Policy) (*Snapshot, error) {
 // With returns the snapshot after a change. It costs about what the change touches, not what the policy holds. The
 // snapshot itself stays as it is; if there is an error, there is no new one.
 func (s *Snapshot) With(c Change) (*Snapshot, error) {
-	b := newBuilder(s, c.Revision)
+	b := newBuilder(s.orEmpty(), c.Revision)
 	for _, step := range []func(Change) error{
 		b.changeServices, b.changeRoles, b.changeSubscriptions, b.changeEndpoints, b.changeRegistries,
 		b.changePrincipals, b.changeAssignments,
@@ -54,12 +55,22 @@ func (s *Snapshot) With(c Change) (*Snapshot, error) {
 	return b.next, nil
 }
 
+// empty stands for the nil snapshot. Nothing changes it.
+var empty Snapshot
+
+func (s *Snapshot) orEmpty() *Snapshot {
+	if s == nil {
+		return &empty
+	}
+	return s
+}
+
 // Revision returns the number that the change gave to the snapshot.
-func (s *Snapshot) Revision() int64 { return s.revision }
+func (s *Snapshot) Revision() int64 { return s.orEmpty().revision }
 
 // Registry returns a registry of the policy by name, in any case.
 func (s *Snapshot) Registry(name string) (Registry, bool) {
-	r, ok := s.registries[fold(name)]
+	r, ok := s.orEmpty().registries[fold(name)]
 	if !ok {
 		return Registry{}, false
 	}
@@ -68,7 +79,7 @@ func (s *Snapshot) Registry(name string) (Registry, bool) {
 
 // Principal returns a principal of the policy by its object ID, in any case.
 func (s *Snapshot) Principal(id string) (Principal, bool) {
-	p, ok := s.principals[fold(id)]
+	p, ok := s.orEmpty().principals[fold(id)]
 	if !ok {
 		return Principal{}, false
 	}
@@ -173,9 +184,13 @@ func (b *builder) rescopeRegistries() error {
 	return nil
 }
 
-// scopesOf returns the scope, the ones above it, and the management groups among them, nearest first.
+// scopesOf returns the scope, the ones above it, and the management groups among them, nearest first. Nothing is above
+// the zero Scope.
 func (s *Snapshot) scopesOf(scope Scope) []Scope {
 	var scopes []Scope
+	if scope == "" {
+		return nil
+	}
 	for at := range scope.Parents() {
 		if at == rootScope {
 			break
@@ -223,6 +238,9 @@ type repositoryToken struct {
 }
 
 func (s *Snapshot) newRegistry(data Registry) (*registry, error) {
+	if data.Name == "" {
+		return nil, errors.New("a registry has a name")
+	}
 	scope, err := ParseScope(data.ID)
 	if err != nil {
 		return nil, err

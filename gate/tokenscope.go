@@ -128,15 +128,15 @@ func (t TokenScope) covers(op Operation) bool {
 	if operations[op.Kind].token&t.actions == 0 {
 		return false
 	}
-	return op.Repository == "" || t.Name == op.Repository || t.Name == "*"
+	return op.Kind == OpCatalog || t.Name == op.Repository || t.Name == "*"
 }
 
-// scopeFor returns the scope that a challenge for the operation asks for (acr-behaviour §2.4, §4.4).
+// scopeFor returns the scope that a challenge for the operation asks for, if there is one (acr-behaviour §2.4, §4.4).
 func scopeFor(op Operation) (TokenScope, bool) {
 	switch {
 	case op.Kind == OpCatalog:
 		return TokenScope{Type: registryScope, Name: catalogName, actions: tokenCatalog}, true
-	case op.Repository == "":
+	case op.Repository == "" || op.Kind == OpUnknown:
 		return TokenScope{}, false
 	}
 	scope := TokenScope{Type: repositoryScope, Name: op.Repository, actions: operations[op.Kind].token}
