@@ -96,7 +96,10 @@ func firstByte(header string, size int64) (int64, bool) {
 		return max(size-last, 0), true
 	}
 	first, err := natural(from)
-	return first, err == nil && first <= last
+	if first > last {
+		first = math.MaxInt64 // backwards: there are no such bytes
+	}
+	return first, err == nil
 }
 
 // natural reads a number without a sign.

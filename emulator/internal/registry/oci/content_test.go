@@ -140,7 +140,7 @@ func TestExchanges(t *testing.T) {
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-0", 416, "", errorBody("RANGE_INVALID", "the blob has no such bytes", `{"range":"bytes=-0"}`)},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-99", 206, "Content-Range: bytes 0-9/10", "some bytes"},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=0-1,4-5", 200, "", "some bytes"},
-		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=5-1", 200, "", "some bytes"},
+		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=5-1", 416, "", errorBody("RANGE_INVALID", "the blob has no such bytes", `{"range":"bytes=5-1"}`)},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=+5-", 200, "", "some bytes"},
 		{"GET /v2/team/app/blobs/<layer>", "Range: bytes=-", 200, "", "some bytes"},
 		{"GET /v2/team/app/blobs/<layer>", "Range: lines=1-", 200, "", "some bytes"},
