@@ -1,0 +1,105 @@
+package arm
+
+import (
+	"slices"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// endpointLists are the members of a private endpoint that name what it leads to.
+var endpointLists = []string{"properties.privateLinkServiceConnections", "properties.manualPrivateLinkServiceConnections"}
+
+// subnetLink: whoever puts an endpoint into a subnet joins the subnet.
+var subnetLink = link{
+	path: "properties.subnet.id", action: "Microsoft.Network/virtualNetworks/subnets/join/action", ids: idAt("properties.subnet.id"),
+}
+
+// idAt reads the one ID at a path, if there is one.
+func idAt(path string) func(map[string]any) []string {
+	return func(body map[string]any) []string {
+		if text := textAt(body, path); text != "" {
+			return []string{text}
+		}
+		return nil
+	}
+}
+
+// checkEndpoint looks at what a private endpoint leads to. The connections that come of it are made by azure.Complete.
+func checkEndpoint(w *write) error {
+	wanted := map[string]bool{}
+	for _, service := range services(w.body) {
+		id, err := azure.ParseResourceID(textAt(service, "properties.privateLinkServiceId"))
+		if err != nil {
+			return errLinkMissing.about("privateLinkServiceId", textAt(service, "properties.privateLinkServiceId"), "privateLinkServiceId")
+		}
+		wanted[id.Key()] = true
+		if err := w.checkService(id, service); err != nil {
+			return err
+		}
+	}
+	w.dropConnections(wanted)
+	return nil
+}
+
+// services are the entries of both lists of a private endpoint.
+func services(body map[string]any) []map[string]any {
+	var all []map[string]any
+	for _, path := range endpointLists {
+		all = append(all, objectsAt(body, path)...)
+	}
+	return all
+}
+
+// checkService checks an entry that leads to a registry: it must exist, and its only group is "registry".
+func (w *write) checkService(id azure.ResourceID, service map[string]any) error {
+	if azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) {
+		return nil
+	}
+	if _, found := w.state.Get(id.Key()); !found {
+		return errLinkMissing.about("privateLinkServiceId", id, "privateLinkServiceId")
+	}
+	groups, _ := lookUp(service, "properties.groupIds")
+	names, _ := groups.([]any)
+	if slices.ContainsFunc(names, func(name any) bool { return name != "registry" }) {
+		return errGroupID.about("groupIds", id)
+	}
+	return nil
+}
+
+// dropConnections ends the endpoint's connections to registries that it no longer leads to; those that an endpoint of
+// the same name left behind make way for new ones.
+func (w *write) dropConnections(wanted map[string]bool) {
+	for _, d := range w.state.OfType(azure.TypePrivateEndpointConnection) {
+		view, err := azure.ReadPrivateEndpointConnection(*d)
+		if err != nil || view.Endpoint.Key() != w.id.Key() {
+			continue
+		}
+		if w.old == nil || !wanted[view.Registry.Key()] {
+			w.change.Delete = append(w.change.Delete, d.ID.Key())
+		}
+	}
+}
+
+// showEndpoint tells for each registry what its owner says of the connection.
+func showEndpoint(c *call, id azure.ResourceID, body map[string]any) {
+	for _, service := range services(body) {
+		registry, err := azure.ParseResourceID(textAt(service, "properties.privateLinkServiceId"))
+		if err != nil || azure.Fold(registry.Type()) != azure.Fold(azure.TypeRegistry) {
+			continue
+		}
+		setAt(service, "properties.provisioningState", "Succeeded")
+		setAt(service, "properties.privateLinkServiceConnectionState", c.connectionState(registry, id))
+	}
+}
+
+// connectionState is what a registry says of an endpoint: a connection that its owner removed is disconnected.
+func (c *call) connectionState(registry, endpoint azure.ResourceID) any {
+	for _, d := range c.state.Children(registry.Key(), azure.TypePrivateEndpointConnection) {
+		view, err := azure.ReadPrivateEndpointConnection(*d)
+		if err == nil && view.Endpoint.Key() == endpoint.Key() {
+			state, _ := lookUp(d.Clone().Body, "properties.privateLinkServiceConnectionState")
+			return state
+		}
+	}
+	return map[string]any{"status": azure.StatusDisconnected, "description": "", "actionsRequired": "None"}
+}

@@ -1,0 +1,174 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// Error is a refusal or failure as a client of ARM sees it: {"error":{"code","message","target","details"}}. A Backend
+// may return one to choose the answer.
+type Error struct {
+	// Status is the HTTP status.
+	Status int
+	// Code is ARM's error code, Message a sentence for people, Target the JSON path it is about; empty is left out.
+	Code, Message, Target string
+	// Details are further errors, such as each member that is wrong.
+	Details []Error
+	// Challenge is the error parameter of WWW-Authenticate; empty sends no challenge.
+	Challenge string
+	// Cause is for the log and never sent.
+	Cause error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.Cause)
+	}
+	return e.Code + ": " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// refusal is a row of the table of errors; the message is a format for the arguments of with.
+type refusal struct {
+	status        int
+	code, message string
+}
+
+// with fills in the message.
+func (r refusal) with(args ...any) *Error {
+	return &Error{Status: r.status, Code: r.code, Message: fmt.Sprintf(r.message, args...)}
+}
+
+// about fills in the message, and names the member that is wrong.
+func (r refusal) about(target string, args ...any) *Error {
+	err := r.with(args...)
+	err.Target = target
+	return err
+}
+
+// The table of errors. The wording is ARM's and its providers' where it is known; where it is not, it says what to do.
+var (
+	errVersionMissing = refusal{
+		400, "MissingApiVersionParameter",
+		"The api-version query parameter (?api-version=) is required for all requests.",
+	}
+	errVersionInvalid = refusal{
+		400, "InvalidApiVersionParameter",
+		"The api-version '%.60s' is invalid. A version is a date, such as '2023-07-01' or '2022-02-01-preview'.",
+	}
+	errContent  = refusal{400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: '%s'."}
+	errTooLarge = refusal{
+		413, "RequestContentTooLarge",
+		"The request content size exceeds the maximum size of 4 MB.",
+	}
+	errResourceID   = refusal{400, "InvalidResourceId", "The path does not name a resource: %v."}
+	errFilter       = refusal{400, "InvalidFilterInQueryString", "Invalid $filter '%.200s' specified in the query string: %s."}
+	errMethod       = refusal{405, "MethodNotAllowed", "The HTTP method '%s' is not supported for this path."}
+	errNoRoute      = refusal{404, "NotFound", "No resource type or action answers '%s'."}
+	errInternal     = refusal{500, "InternalServerError", "Encountered an internal server error. The emulator's log has the cause."}
+	errPrecondition = refusal{412, "PreconditionFailed", "The condition of '%s' is not met: the resource has the entity tag '%s'."}
+	errCanceled     = refusal{503, "RequestCanceled", "The request ended before it was carried out."}
+
+	errTokenMissing = refusal{401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."}
+	errTokenScheme  = refusal{
+		401, "AuthenticationFailed",
+		"Authentication failed. The 'Authorization' header is provided in an invalid format.",
+	}
+	errTokenInvalid = refusal{401, "InvalidAuthenticationToken", "The access token is invalid."}
+	errForbidden    = refusal{403, "AuthorizationFailed", "The client '%s' with object id '%s' does not have authorization to" +
+		" perform action '%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your" +
+		" credentials."}
+	errLinkForbidden = refusal{403, "LinkedAuthorizationFailed", "The client '%s' with object id '%s' has permission to perform" +
+		" action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s)" +
+		" '%s' or the linked scope(s) are invalid."}
+
+	errSubscriptionID      = refusal{400, "InvalidSubscriptionId", "The provided subscription identifier '%s' is malformed or invalid."}
+	errSubscriptionMissing = refusal{404, "SubscriptionNotFound", "The subscription '%s' could not be found."}
+	errGroupMissing        = refusal{404, "ResourceGroupNotFound", "Resource group '%s' could not be found."}
+	errResourceMissing     = refusal{404, "ResourceNotFound", "The Resource '%s' under resource group '%s' was not found." +
+		" For more details please go to https://aka.ms/ARMResourceNotFoundFix"}
+	errParentMissing = refusal{404, "ParentResourceNotFound", "Failed to perform '%s' on resource(s) of type '%s', because the" +
+		" parent resource '%s' could not be found."}
+	errLinkMissing = refusal{400, "LinkedInvalidPropertyId", "Property id '%.300s' at path '%s' is invalid. Expect fully" +
+		" qualified resource Id of something that exists."}
+	errLocation = refusal{400, "LocationRequired", "The location property is required for this definition."}
+	errMoved    = refusal{409, "InvalidResourceLocation", "The resource '%s' already exists in location '%s' in resource group" +
+		" '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name."}
+	errReadOnlyType = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
+
+	errRegistryName = refusal{409, "AlreadyInUse", "The registry DNS name %s.azurecr.io is already in use. You can check if the" +
+		" name is already claimed using following API: https://docs.microsoft.com/rest/api/containerregistry/registries/checknameavailability"}
+	errHasEndpoints = refusal{409, "Conflict", "The registry '%s' has private endpoint connections and cannot be deleted before" +
+		" they are: %s."}
+	errAdminDisabled = refusal{400, "UnAuthorizedForCredentialOperations", "Cannot perform credential operations for %s as admin" +
+		" user is disabled. Kindly enable admin user as per docs: https://docs.microsoft.com/azure/container-registry/container-registry-authentication#admin-account"}
+	errPasswordName   = refusal{400, "InvalidParameter", "The password name '%.60s' is not one of %s."}
+	errSystemScopeMap = refusal{400, "SystemScopeMapNotModifiable", "The scope map '%s' is defined by the system and cannot be changed."}
+	errScopeMapInUse  = refusal{409, "Conflict", "The scope map '%s' is used by the token '%s'."}
+	errDisconnected   = refusal{400, "InvalidParameter", "The connection '%s' is disconnected: its private endpoint is gone."}
+	errGroupID        = refusal{400, "InvalidGroupId", "The only group of the registry '%s' is 'registry'."}
+	errStatus         = refusal{400, "InvalidParameter", "The status '%.60s' is not one of Approved, Rejected, Pending."}
+
+	errAssignmentMissing = refusal{404, "RoleAssignmentNotFound", "The role assignment '%s' is not found."}
+	errAssignmentExists  = refusal{409, "RoleAssignmentExists", "The role assignment already exists. The ID of the conflicting" +
+		" role assignment is %s."}
+	errAssignmentID    = refusal{400, "InvalidRoleAssignmentId", "The role assignment ID '%.80s' is not valid. The role assignment ID must be a GUID."}
+	errAssignmentFixed = refusal{
+		400, "RoleAssignmentUpdateNotPermitted",
+		"Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+	}
+	errPrincipalMissing = refusal{400, "PrincipalNotFound", "Principal %.80s does not exist in the directory %s. Check that you" +
+		" have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error" +
+		" might be related to a replication delay. In this case, set the role assignment principalType property to a value," +
+		" such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"}
+	errPrincipalType = refusal{400, "UnmatchedPrincipalType", "The PrincipalId '%s' has type '%s' , which is different from" +
+		" specified PrinciaplType '%.60s'."}
+	errCondition        = refusal{400, "InvalidCondition", "The role assignment condition is not valid: %v."}
+	errConditionVersion = refusal{400, "InvalidConditionVersion", "The condition version '%.20s' is not supported; it is 2.0."}
+
+	errNotAssignable = refusal{400, "RoleAssignmentScopeNotAssignableToRoleDefinition", "The role '%s' cannot be assigned at the scope" +
+		" '%s', which is not below one of its assignable scopes."}
+	errRoleMissing = refusal{404, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%.120s' does not exist."}
+	errRoleID      = refusal{400, "InvalidRoleDefinitionId", "The role definition ID '%.80s' is not valid. The role definition ID must be a GUID."}
+	errRoleBuiltIn = refusal{400, "RoleDefinitionUpdateNotPermitted", "The role definition '%s' is built in and cannot be changed."}
+	errRoleName    = refusal{409, "RoleDefinitionWithSameNameExists", "A custom role with the same name or ID already exists in this directory: '%s'."}
+	errRoleInUse   = refusal{400, "RoleDefinitionHasAssignments", "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments): %s."}
+	errRoleInvalid = refusal{400, "InvalidRoleDefinition", "The role definition is not valid: %s."}
+)
+
+// statusOf gives the statuses of the domain's error codes; every other code is a 400.
+var statusOf = map[string]int{
+	azure.CodeConflict: http.StatusConflict,
+	azure.CodeNotFound: http.StatusNotFound,
+}
+
+// asError turns any error into what the client is told. What it does not know is not the client's business.
+func asError(err error) *Error {
+	var known *Error
+	var domain *azure.Error
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &domain):
+		status := statusOf[domain.Code]
+		if status == 0 {
+			status = http.StatusBadRequest
+		}
+		return &Error{Status: status, Code: domain.Code, Message: domain.Message, Target: domain.Target}
+	case errors.As(err, &large):
+		return errTooLarge.with()
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return errCanceled.with()
+	}
+	failure := errInternal.with()
+	failure.Cause = err
+	return failure
+}

@@ -1,0 +1,166 @@
+package arm
+
+import (
+	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// listTenants shows the one tenant there is.
+func listTenants(*call) (answer, error) {
+	return list([]any{map[string]any{
+		"id": "/tenants/" + azure.DevelopmentTenant, "tenantId": azure.DevelopmentTenant, "displayName": "acrlocal",
+		"tenantCategory": "Home", "countryCode": "US", "defaultDomain": "acrlocal.onmicrosoft.com",
+	}}), nil
+}
+
+// listSubscriptions shows the subscriptions in which the principal has a role at any scope, as the login of az needs it:
+// an identity with AcrPull on one registry sees its subscription (az-cli §3).
+func listSubscriptions(c *call) (answer, error) {
+	var items []any
+	for _, d := range c.state.OfType(azure.TypeSubscription) {
+		if c.seesSubscription(d.ID) {
+			items = append(items, subscriptionBody(c, d))
+		}
+	}
+	return list(items), nil
+}
+
+func (c *call) seesSubscription(id azure.ResourceID) bool {
+	if c.may("Microsoft.Resources/subscriptions/read", id) {
+		return true
+	}
+	own := c.memberships(c.principal)
+	for _, d := range c.state.Children(id.Key(), azure.TypeRoleAssignment) {
+		if own[azure.Fold(textAt(d.Body, "properties.principalId"))] {
+			return true
+		}
+	}
+	return false
+}
+
+func subscriptionBody(c *call, d *azure.Document) map[string]any {
+	body := c.show(d)
+	for name, value := range map[string]any{
+		"subscriptionId": d.ID.Name(), "displayName": d.ID.Name(), "state": "Enabled", "tenantId": azure.DevelopmentTenant,
+		"managedByTenants": []any{}, "authorizationSource": "RoleBased",
+		"subscriptionPolicies": map[string]any{
+			"locationPlacementId": "Public_2014-09-01", "quotaId": "PayAsYouGo_2014-09-01", "spendingLimit": "Off",
+		},
+	} {
+		if body[name] == nil {
+			body[name] = value
+		}
+	}
+	return body
+}
+
+func getSubscription(c *call) (answer, error) {
+	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/read"); err != nil {
+		return answer{}, err
+	}
+	d, _ := c.state.Get("/subscriptions/" + c.segment(1))
+	return ok(subscriptionBody(c, d)), nil
+}
+
+// regions are some of Azure's, enough for clients that look a name up.
+var regions = []string{
+	"East US", "East US 2", "West US 2", "North Europe", "West Europe", "Sweden Central", "UK South", "Germany West Central",
+	"Southeast Asia", "Australia East",
+}
+
+func listLocations(c *call) (answer, error) {
+	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/locations/read"); err != nil {
+		return answer{}, err
+	}
+	var items []any
+	for _, region := range regions {
+		name := regionName(region)
+		items = append(items, map[string]any{
+			"id": "/subscriptions/" + c.segment(1) + "/locations/" + name, "name": name, "displayName": region,
+			"regionalDisplayName": region,
+		})
+	}
+	return list(items), nil
+}
+
+// namespaces are the providers that the emulator models; every other is registered too.
+var namespaces = []string{
+	"Microsoft.Authorization", "Microsoft.ContainerInstance", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity",
+	"Microsoft.Network", "Microsoft.Resources",
+}
+
+func provider(c *call, namespace string) map[string]any {
+	for _, known := range namespaces {
+		if strings.EqualFold(known, namespace) {
+			namespace = known
+		}
+	}
+	return map[string]any{
+		"id":        "/subscriptions/" + c.segment(1) + "/providers/" + namespace,
+		"namespace": namespace, "registrationPolicy": "RegistrationRequired", "registrationState": "Registered",
+		"resourceTypes": []any{},
+	}
+}
+
+func listProviders(c *call) (answer, error) {
+	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/providers/read"); err != nil {
+		return answer{}, err
+	}
+	var items []any
+	for _, namespace := range namespaces {
+		items = append(items, provider(c, namespace))
+	}
+	return list(items), nil
+}
+
+func getProvider(c *call) (answer, error) {
+	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/providers/read"); err != nil {
+		return answer{}, err
+	}
+	return ok(provider(c, c.segment(3))), nil
+}
+
+func registerProvider(c *call) (answer, error) {
+	if err := c.authorizeSubscription(c.segment(3) + "/register/action"); err != nil {
+		return answer{}, err
+	}
+	return ok(provider(c, c.segment(3))), nil
+}
+
+// parentGroupLink: whoever moves a management group below another changes the other.
+var parentGroupLink = link{
+	path: "properties.details.parent.id", action: "Microsoft.Management/managementGroups/write",
+	ids: idAt("properties.details.parent.id"),
+}
+
+// moving is the right that moving something below a management group takes, since it brings the roles that are assigned
+// to the group.
+const moving = "Microsoft.Authorization/roleAssignments/write"
+
+func checkManagementGroup(w *write) error {
+	if w.old == nil || textAt(w.old.Body, "properties.details.parent.id") == textAt(w.body, "properties.details.parent.id") {
+		return nil
+	}
+	return w.authorize(moving, w.id)
+}
+
+// checkManagedSubscription places a subscription below a management group, and nowhere else.
+func checkManagedSubscription(w *write) error {
+	subscription, err := azure.ParseResourceID("/subscriptions/" + w.id.Name())
+	if err != nil {
+		return refusePath(err)
+	}
+	if err := w.authorize(moving, subscription); err != nil {
+		return err
+	}
+	if err := w.checkSubscription(subscription); err != nil {
+		return err
+	}
+	for _, d := range w.state.OfType(azure.TypeManagementSubscription) {
+		if azure.Fold(d.ID.Name()) == azure.Fold(w.id.Name()) && d.ID.Key() != w.id.Key() {
+			w.change.Delete = append(w.change.Delete, d.ID.Key())
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package arm
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// parseObject decodes one JSON object, not nested deeper than maxDepth.
+func parseObject(data []byte) (map[string]any, error) {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return nil, errContent.with(err)
+	}
+	object, isObject := value.(map[string]any)
+	switch {
+	case !isObject:
+		return nil, errContent.with("the body is not a JSON object")
+	case depth(object, 0) > maxDepth:
+		return nil, errContent.with(fmt.Sprintf("the body is nested deeper than %d levels", maxDepth))
+	}
+	return object, nil
+}
+
+// depth returns how deep a value is nested. It stops below maxDepth.
+func depth(value any, at int) int {
+	deepest := at
+	if at > maxDepth {
+		return at
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		for _, item := range v {
+			deepest = max(deepest, depth(item, at+1))
+		}
+	case []any:
+		for _, item := range v {
+			deepest = max(deepest, depth(item, at+1))
+		}
+	}
+	return deepest
+}
+
+// lookUp returns the member at a path of names separated by dots.
+func lookUp(object map[string]any, path string) (any, bool) {
+	name, rest, deeper := strings.Cut(path, ".")
+	value, found := object[name]
+	if !found || !deeper {
+		return value, found
+	}
+	below, isObject := value.(map[string]any)
+	if !isObject {
+		return nil, false
+	}
+	return lookUp(below, rest)
+}
+
+// textAt returns the string at a path, or "".
+func textAt(object map[string]any, path string) string {
+	value, _ := lookUp(object, path)
+	text, _ := value.(string)
+	return text
+}
+
+// setAt sets the member at a path, and makes the objects on the way that are missing. What is in the way and no object
+// is left for the document's own validation to refuse.
+func setAt(object map[string]any, path string, value any) {
+	name, rest, deeper := strings.Cut(path, ".")
+	if !deeper {
+		object[name] = value
+		return
+	}
+	if object[name] == nil {
+		object[name] = map[string]any{}
+	}
+	if below, isObject := object[name].(map[string]any); isObject {
+		setAt(below, rest, value)
+	}
+}
+
+// removeAt removes the member at a path.
+func removeAt(object map[string]any, path string) {
+	name, rest, deeper := strings.Cut(path, ".")
+	if !deeper {
+		delete(object, name)
+		return
+	}
+	if below, isObject := object[name].(map[string]any); isObject {
+		removeAt(below, rest)
+	}
+}
+
+// objectsAt returns the objects in the list at a path.
+func objectsAt(object map[string]any, path string) []map[string]any {
+	value, _ := lookUp(object, path)
+	items, _ := value.([]any)
+	var objects []map[string]any
+	for _, item := range items {
+		if o, isObject := item.(map[string]any); isObject {
+			objects = append(objects, o)
+		}
+	}
+	return objects
+}
+
+// keepReadOnly puts what only Azure may set back to what it was in the old document: members at the paths that the
+// client sent are dropped.
+func keepReadOnly(body map[string]any, old *azure.Document, paths []string) {
+	for _, path := range paths {
+		removeAt(body, path)
+		if old == nil {
+			continue
+		}
+		if value, found := lookUp(old.Body, path); found {
+			setAt(body, path, value)
+		}
+	}
+}
+
+// dropNulls removes the members that are null: in a whole document they mean the same as missing ones.
+func dropNulls(object map[string]any) {
+	for name, value := range object {
+		if below, isObject := value.(map[string]any); isObject {
+			dropNulls(below)
+		} else if value == nil {
+			delete(object, name)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package arm
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// The bounds of what a client may send.
+const (
+	maxBody     = 4 << 20 // bytes, as ARM's
+	maxDepth    = 64      // nested objects and lists in a body
+	maxClientID = 128     // bytes of x-ms-client-request-id that are sent back
+)
+
+// call is one request of a principal, being answered.
+type call struct {
+	*server
+	r *http.Request
+	// path is the request's path without doubled and trailing slashes, in the case in which it was written.
+	path string
+	// principal is the object ID of who asks.
+	principal string
+	// state is what the call judges by: of the moment it began, or for a write of the moment it got its turn.
+	state *azure.State
+}
+
+// open checks what every call must have: a version, and a token. ARM complains of the version first.
+func (s *server) open(r *http.Request) (*call, error) {
+	if err := checkVersion(r); err != nil {
+		return nil, err
+	}
+	if err := checkBearer(r); err != nil {
+		return nil, err
+	}
+	principal, err := s.Backend.Authenticate(r)
+	if err != nil {
+		return nil, refuseToken(err)
+	}
+	return &call{server: s, r: r, path: cleanPath(r.URL.Path), principal: principal, state: s.Backend.State()}, nil
+}
+
+var version = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?$`)
+
+// checkVersion takes any version that looks like one: documents are the same in all of them.
+func checkVersion(r *http.Request) error {
+	for name, values := range r.URL.Query() {
+		if !strings.EqualFold(name, "api-version") || len(values) == 0 || values[0] == "" {
+			continue
+		}
+		if !version.MatchString(strings.ToLower(values[0])) {
+			return errVersionInvalid.with(values[0])
+		}
+		return nil
+	}
+	return errVersionMissing.with()
+}
+
+func checkBearer(r *http.Request) error {
+	header := r.Header.Get("Authorization")
+	scheme, token, _ := strings.Cut(header, " ")
+	switch {
+	case header == "":
+		return errTokenMissing.with()
+	case !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "":
+		return errTokenScheme.with()
+	}
+	return nil
+}
+
+// refuseToken answers for a token that is not believed. Why it is not goes into the log, unless the Backend says so.
+func refuseToken(err error) error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return errTokenInvalid.with()
+}
+
+// query returns a parameter of the query, whose name is in any case, as $filter.
+func (c *call) query(name string) string {
+	for given, values := range c.r.URL.Query() {
+		if strings.EqualFold(given, name) && len(values) > 0 {
+			return values[0]
+		}
+	}
+	return ""
+}
+
+// segment returns the segment of the path at an index, as written, or "".
+func (c *call) segment(at int) string {
+	segments := strings.Split(strings.TrimPrefix(c.path, "/"), "/")
+	if at >= len(segments) {
+		return ""
+	}
+	return segments[at]
+}
+
+// cleanPath drops doubled and trailing slashes; az sends such (az-cli §1). What "." and ".." would mean is left to the
+// parser of resource IDs, which refuses them.
+func cleanPath(path string) string {
+	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+	return "/" + strings.Join(segments, "/")
+}
+
+// foldPath lets the router compare paths as ARM does: cleaned and without case.
+func foldPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chi.RouteContext(r.Context()).RoutePath = azure.Fold(cleanPath(r.URL.Path))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// correlate sets the headers that every answer carries, refusal or not.
+func correlate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, header := uuid.NewString(), w.Header()
+		header.Set("x-ms-request-id", id)
+		header.Set("x-ms-correlation-request-id", id)
+		if given, err := uuid.Parse(r.Header.Get("x-ms-correlation-request-id")); err == nil {
+			header.Set("x-ms-correlation-request-id", given.String())
+		}
+		if given := r.Header.Get("x-ms-client-request-id"); given != "" && len(given) <= maxClientID {
+			header.Set("x-ms-client-request-id", given)
+		}
+		header.Set("Cache-Control", "no-cache")
+		header.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// object reads the body: one JSON object.
+func (c *call) object() (map[string]any, error) {
+	data, err := io.ReadAll(c.r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return parseObject(data)
+}
+
+// optionalObject reads the body of a call that may go without one.
+func (c *call) optionalObject() (map[string]any, error) {
+	data, err := io.ReadAll(c.r.Body)
+	if err != nil || len(data) == 0 {
+		return map[string]any{}, err
+	}
+	return parseObject(data)
+}

@@ -1,0 +1,152 @@
+package arm
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/gate"
+)
+
+// Backend is what the control plane stands on. Its methods may be called from any number of goroutines.
+type Backend interface {
+	// State returns the documents as they are now.
+	State() *azure.State
+	// Apply makes a change, or refuses it as a whole, with an *azure.Error or an *Error if the client is to know why. When
+	// it returns, State and the registry's gate have the change.
+	Apply(ctx context.Context, change azure.Change) (revision int64, err error)
+	// Authorize reports whether a principal may do an action of the control plane at a scope, which is a folded resource ID.
+	Authorize(principalID, action, scope string) gate.Authorization
+	// Authenticate returns the object ID of the principal whose bearer token a request carries. It has verified the token,
+	// its audience included. An *Error chooses the answer; any other error is answered with InvalidAuthenticationToken.
+	Authenticate(r *http.Request) (principalID string, err error)
+}
+
+// Options say what a control plane stands on. Only Backend is necessary.
+type Options struct {
+	Backend Backend
+	// LoginServer renders a registry's login server for the way it is asked for; the default is NAME.azurecr.io.
+	LoginServer func(r *http.Request, name string) string
+	// Authority is the URL of the tenant's login page, which a challenge names; the default is Azure's own.
+	Authority func(r *http.Request) string
+	// TasksFlag tells what answers say of a registry that leaves networkRuleBypassAllowedForTasks unset: false if it
+	// returns true, else nothing (design.md, "Behaviour over time"). The default says nothing.
+	TasksFlag func(state *azure.State, registry azure.ResourceID) bool
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Log takes the causes of internal errors; the default discards them.
+	Log *slog.Logger
+}
+
+// server answers requests. Its only state is the lock that lets a write see what the one before it left.
+type server struct {
+	Options
+	kinds   map[string]kind                // by folded type
+	roles   map[string]gate.RoleDefinition // the built-in ones, by GUID
+	writing sync.Mutex
+}
+
+// New returns the handler of the control plane's host.
+func New(o Options) http.Handler {
+	if o.LoginServer == nil {
+		o.LoginServer = func(_ *http.Request, name string) string { return name + ".azurecr.io" }
+	}
+	if o.Authority == nil {
+		o.Authority = func(*http.Request) string { return "https://login.windows.net/" + azure.DevelopmentTenant }
+	}
+	if o.TasksFlag == nil {
+		o.TasksFlag = func(*azure.State, azure.ResourceID) bool { return false }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Options: o, kinds: map[string]kind{}, roles: map[string]gate.RoleDefinition{}}
+	for _, k := range kinds() {
+		s.kinds[azure.Fold(k.name)] = k
+	}
+	for _, role := range gate.BuiltInRoles() {
+		s.roles[role.ID] = role
+	}
+	return s.router()
+}
+
+// handler answers one call, with what to render or an error.
+type handler func(*call) (answer, error)
+
+// routes are the paths that are not simply a resource or a collection of resources. Paths are folded before routing.
+var routes = []struct {
+	method, path string
+	serve        handler
+}{
+	{"GET", "/tenants", listTenants},
+	{"GET", "/subscriptions", listSubscriptions},
+	{"GET", "/subscriptions/{subscription}", getSubscription},
+	{"GET", "/subscriptions/{subscription}/locations", listLocations},
+	{"GET", "/subscriptions/{subscription}/resources", listResources},
+	{"GET", "/subscriptions/{subscription}/resourcegroups", listCollection},
+	{"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", listResources},
+	{"GET", "/subscriptions/{subscription}/providers", listProviders},
+	{"GET", "/subscriptions/{subscription}/providers/{namespace}", getProvider},
+	{"POST", "/subscriptions/{subscription}/providers/{namespace}/register", registerProvider},
+	{"POST", "/subscriptions/{subscription}/providers/microsoft.containerregistry/checknameavailability", checkName},
+	{"GET", "/*", getAny},
+	{"HEAD", "/*", headAny},
+	{"PUT", "/*", putAny},
+	{"PATCH", "/*", patchAny},
+	{"DELETE", "/*", deleteAny},
+	{"POST", "/*", postAny},
+}
+
+func (s *server) router() http.Handler {
+	router := chi.NewRouter()
+	router.Use(correlate, s.guard, foldPath)
+	for _, route := range routes {
+		router.Method(route.method, route.path, s.adapt(route.serve))
+	}
+	router.NotFound(s.adapt(noRoute).ServeHTTP)
+	router.MethodNotAllowed(s.adapt(noMethod).ServeHTTP)
+	return router
+}
+
+func noRoute(c *call) (answer, error) { return answer{}, errNoRoute.with(c.path) }
+
+func noMethod(c *call) (answer, error) { return answer{}, errMethod.with(c.r.Method) }
+
+// adapt makes a handler speak HTTP: it opens the call, and renders what comes of it.
+func (s *server) adapt(serve handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		c, err := s.open(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		a, err := serve(c)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		a.write(w)
+	})
+}
+
+// guard answers an internal error if a handler panics, so that a client of ARM never sees anything but ARM's JSON.
+func (s *server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				s.Log.Error("control plane panicked", "path", r.URL.Path, "cause", cause)
+				s.fail(w, r, errInternal.with())
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,219 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// write is a document on its way into the state.
+type write struct {
+	*call
+	kind kind
+	id   azure.ResourceID
+	old  *azure.Document // nil if the document is new
+	body map[string]any  // what the document will be
+	// change is what goes with it, besides the document itself.
+	change azure.Change
+}
+
+// putAny makes a resource, or replaces one.
+func putAny(c *call) (answer, error) {
+	return c.write(func(w *write, given map[string]any) {
+		w.body = given
+		if w.old != nil && w.body["location"] == nil {
+			w.body["location"] = w.old.Body["location"]
+		}
+	})
+}
+
+// patched are the members that PATCH changes; az sends whole resources, of which the rest stays as it is (az-cli §6).
+var patched = []string{"tags", "sku", "identity", "properties"}
+
+// patchAny merges into a resource: objects merge, lists replace.
+func patchAny(c *call) (answer, error) {
+	return c.write(func(w *write, given map[string]any) {
+		changes := map[string]any{}
+		for _, name := range patched {
+			if value, found := given[name]; found {
+				changes[name] = value
+			}
+		}
+		if w.old != nil {
+			w.body = azure.MergePatch(w.old.Body, changes)
+		}
+	})
+}
+
+// write carries out PUT or PATCH. The body is read before the write gets its turn, so that a slow client holds up nobody,
+// and the principal's right is asked for on both sides of that.
+func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
+	id, k, err := c.resource()
+	if err != nil {
+		return answer{}, err
+	}
+	if err := c.authorize(k.action("write"), id); err != nil {
+		return answer{}, err
+	}
+	given, err := c.object()
+	if err != nil {
+		return answer{}, err
+	}
+	if err := checkObjects(given); err != nil {
+		return answer{}, err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.state = c.Backend.State()
+	w := &write{call: c, kind: k, id: id}
+	if err := w.begin(); err != nil {
+		return answer{}, err
+	}
+	compose(w, given)
+	return w.finish()
+}
+
+// objectMembers are the members that are objects in every resource.
+var objectMembers = []string{"properties", "identity", "tags", "sku"}
+
+func checkObjects(body map[string]any) error {
+	for _, name := range objectMembers {
+		if _, isObject := body[name].(map[string]any); body[name] != nil && !isObject {
+			return errContent.about(name, "'"+name+"' is not an object")
+		}
+	}
+	return nil
+}
+
+// begin checks whether the write may happen at all.
+func (w *write) begin() error {
+	if err := w.authorize(w.kind.action("write"), w.id); err != nil {
+		return err
+	}
+	if !w.atHome() {
+		return errNoRoute.with(w.path)
+	}
+	if err := w.checkAbove(w.id, "write"); err != nil {
+		return err
+	}
+	if old, found := w.find(w.id, w.kind); found {
+		w.old, w.id = old, old.ID // the case in which it was first written stays
+	}
+	if w.old == nil && w.r.Method == http.MethodPatch {
+		return w.missing(w.id, w.kind)
+	}
+	return w.checkTag(w.old)
+}
+
+// checkTag holds a change against the entity tags that the client names.
+func (c *call) checkTag(old *azure.Document) error {
+	tag := ""
+	if old != nil {
+		tag = entityTag(c.show(old))
+	}
+	if match := c.r.Header.Get("If-Match"); match != "" && !tagIn(match, tag) {
+		return errPrecondition.with("If-Match", tag)
+	}
+	if noMatch := c.r.Header.Get("If-None-Match"); noMatch != "" && tagIn(noMatch, tag) {
+		return errPrecondition.with("If-None-Match", tag)
+	}
+	return nil
+}
+
+// tagIn reports whether a list of entity tags has the tag; * has that of every document there is.
+func tagIn(listed, tag string) bool {
+	if tag == "" {
+		return false
+	}
+	for _, one := range strings.Split(listed, ",") {
+		if one = strings.TrimSpace(one); one == "*" || one == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// finish fills in what the client may not choose, lets the type look at the document, and applies the change.
+func (w *write) finish() (answer, error) {
+	w.fill()
+	steps := []func() error{w.checkLocation, w.checkLinks, w.checkKind, w.apply}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return answer{}, err
+		}
+	}
+	w.state = w.Backend.State()
+	d, found := w.state.Get(w.id.Key())
+	if !found {
+		return answer{}, w.missing(w.id, w.kind)
+	}
+	return document(w.status(), w.show(d)), nil
+}
+
+// status tells a new document from a replaced one, where clients can stand it (az-cli §6.2).
+func (w *write) status() int {
+	if w.old == nil && !w.kind.plainOK {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// fill sets the members by which ARM knows a resource, and brings back those that are read-only.
+func (w *write) fill() {
+	w.body["id"], w.body["name"], w.body["type"] = w.id.String(), w.id.Name(), w.kind.name
+	keepReadOnly(w.body, w.old, w.kind.readOnly)
+	if properties, isObject := w.body["properties"].(map[string]any); isObject {
+		delete(properties, "provisioningState") // every write succeeds at once, which azure.Complete says
+	}
+	dropNulls(w.body)
+	if location := textAt(w.body, "location"); location != "" {
+		w.body["location"] = regionName(location)
+	}
+}
+
+// regionName is the name of a region that may have been written as people do: West Europe is westeurope.
+func regionName(location string) string {
+	return azure.Fold(strings.ReplaceAll(location, " ", ""))
+}
+
+func (w *write) checkLocation() error {
+	location := textAt(w.body, "location")
+	if w.kind.located && location == "" {
+		return errLocation.about("location")
+	}
+	if w.old == nil {
+		return nil
+	}
+	if was := textAt(w.old.Body, "location"); was != "" && regionName(was) != location {
+		return errMoved.with(w.id.Name(), was, w.id.ResourceGroup(), location)
+	}
+	return nil
+}
+
+func (w *write) checkKind() error {
+	if w.kind.check == nil {
+		return nil
+	}
+	return w.kind.check(w)
+}
+
+func (w *write) apply() error {
+	w.change.Put = append(w.change.Put, azure.Document{ID: w.id, Body: w.body})
+	return w.commit(w.change)
+}
+
+// commit lets the domain complete a change as that of a client, and applies it.
+func (c *call) commit(change azure.Change) error {
+	complete, err := c.state.Complete(change, azure.Author{Now: c.Now, MayApprove: c.mayApprove})
+	if err != nil {
+		return err
+	}
+	_, err = c.Backend.Apply(c.r.Context(), complete)
+	return err
+}
+
+// mayApprove reports whether the principal may approve private endpoint connections to a registry (acr-behaviour §7).
+func (c *call) mayApprove(registry azure.ResourceID) bool {
+	return c.may(azure.TypeRegistry+"/privateEndpointConnectionsApproval/action", registry)
+}
