@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/gate"
@@ -40,7 +41,7 @@ type Claims struct {
 // GetTenant returns the tenant's ID, which identity.Verifier asks for.
 func (c Claims) GetTenant() string { return c.Tenant }
 
-// Proof is what a token says about its holder. It is evidence, never a verdict.
+// Proof is what a token says about its holder. It is evidence, never a verdict. The resource IDs are as Entra wrote them.
 type Proof struct {
 	// Holder is principal, admin, token or anonymous. The holder's name is the claim sub.
 	Holder string `json:"holder"`
@@ -75,20 +76,13 @@ type Access struct {
 	Actions []string `json:"actions"`
 }
 
-// holders are the values of the claim holder. What is not in it is nobody.
-var holders = map[string]gate.Holder{
-	"anonymous": gate.AnonymousHolder, "principal": gate.PrincipalHolder, "admin": gate.AdminHolder, "token": gate.TokenHolder,
+// holders are the values of the claim holder. What is not among them is nobody.
+var holders = [...]string{
+	gate.AnonymousHolder: "anonymous", gate.PrincipalHolder: "principal", gate.AdminHolder: "admin", gate.TokenHolder: "token",
 }
 
 // proofOfHolder is the proof of a holder that is no principal.
-func proofOfHolder(holder gate.Holder) Proof {
-	for name, h := range holders {
-		if h == holder {
-			return Proof{Holder: name}
-		}
-	}
-	return Proof{}
-}
+func proofOfHolder(holder gate.Holder) Proof { return Proof{Holder: holders[holder]} }
 
 // proofOfEntra is what an Entra token proves.
 func proofOfEntra(c identity.Claims) Proof {
@@ -105,11 +99,12 @@ func proofOfSecret(p identity.Principal) Proof {
 
 // credential is the proof in the gate's words. The name is the holder's; a principal's is its object ID.
 func (p Proof) credential(kind gate.CredentialKind, name string) gate.Credential {
-	holder, known := holders[p.Holder]
-	switch {
-	case !known:
+	at := slices.Index(holders[:], p.Holder)
+	if at < 0 {
 		return disbelieved(gate.CredentialMalformed, "the token's holder is %.40q", p.Holder).credential
-	case holder == gate.PrincipalHolder:
+	}
+	holder := gate.Holder(at)
+	if holder == gate.PrincipalHolder {
 		name = strings.ToLower(p.ObjectID)
 	}
 	return gate.Credential{
