@@ -72,13 +72,11 @@ func policy() gate.Policy {
 		},
 	}
 	rg := "/subscriptions/s1/resourceGroups/rg"
-	for _, a := range []gate.Assignment{
+	p.Assignments = []gate.Assignment{
 		{ID: "/a/pull", PrincipalID: pullerID.ID, Role: acrPull, Scope: rg},
 		{ID: "/a/push", PrincipalID: pusherID.ID, Role: acrPush, Scope: rg},
 		{ID: "/a/build", PrincipalID: builderID.ID, Role: acrPull, Scope: rg},
 		{ID: "/a/read", PrincipalID: pusherID.ID, Role: reader, Scope: rg},
-	} {
-		p.Assignments = append(p.Assignments, a)
 	}
 	return p
 }
