@@ -1,0 +1,31 @@
+//go:build bench
+
+package bench
+
+import (
+	"os"
+	"testing"
+)
+
+// TestBench measures everything and prints it. It fails if a figure is over its bar.
+func TestBench(t *testing.T) {
+	var r report
+	others := buildOthers(t)
+	measureStart(t, &r)
+	measureMemory(t, &r)
+	measureDecisions(t, &r)
+	measureSeed(t, &r)
+	measureWrites(t, &r)
+
+	e := emulate(t, t.TempDir())
+	measureGate(t, &r, e, others)
+	all := contestants(t, e, others)
+	speeds := measureSpeed(t, all)
+
+	r.print(os.Stdout)
+	os.Stdout.WriteString("\n")
+	printSpeed(os.Stdout, all, speeds)
+	for _, missed := range r.missed() {
+		t.Errorf("over its bar: %s", missed)
+	}
+}

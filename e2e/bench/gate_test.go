@@ -1,0 +1,183 @@
+//go:build bench
+
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+const (
+	gateRequests = 20_000
+	gateRuns     = 5
+	writes       = 200
+	seedRuns     = 3
+
+	gateBar   = 15  // µs of CPU for a request with a token known already
+	decideBar = 400 // ns
+	spreadBar = 80  // ns, between the smallest policy and the largest
+	writeBar  = 2   // ms
+	seedBar   = 1000
+)
+
+// measureGate compares GET /v2/ with a token known already to a server that gives the same body and does nothing else.
+// There is no content behind this path, so that the difference is what stands in front of it: the listener, the router,
+// authentication, the decision, its log and its headers.
+func measureGate(t testing.TB, r *report, e *emulator, others string) {
+	t.Helper()
+	bare := other(t, others, bareHTTP)
+	guarded, open := e.login(t, benchRepository), newClient(bare.url, e.login(t, benchRepository).token)
+	var cost []float64
+	for range gateRuns {
+		with := cpuPerRequest(t, e.process, guarded)
+		without := cpuPerRequest(t, bare, open)
+		cost = append(cost, microseconds(with-without))
+	}
+	r.atMost(gateBar, "CPU that the gate adds to a request", percentile(cost, 50), "µs")
+	r.note("the same, least and", slices.Min(cost), "µs")
+	r.note("most of 5 runs of 20,000", slices.Max(cost), "µs")
+}
+
+func cpuPerRequest(t testing.TB, p *process, c *client) time.Duration {
+	t.Helper()
+	before := p.cpu(t)
+	load(t, times(gateRequests), func(int64) error { return c.get("/v2/") })
+	return (p.cpu(t) - before) / gateRequests
+}
+
+// measureDecisions runs the benchmarks of gate.
+func measureDecisions(t testing.TB, r *report) {
+	t.Helper()
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "Benchmark(Decide|Write|Compile)",
+		"-benchmem", "-benchtime", "300ms", "-count", "3", "./gate")
+	cmd.Dir = filepath.Join("..", "..")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("the benchmarks of gate: %v\n%s", err, out)
+	}
+	found, err := parseBenchmarks(bytes.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	median := func(benchmark, unit string) []float64 {
+		medians := found.medians(benchmark, unit)
+		if len(medians) == 0 {
+			t.Fatalf("%s was not measured in %s:\n%s", benchmark, unit, out)
+		}
+		return medians
+	}
+	took := median("BenchmarkDecide/", "ns/op")
+	r.atMost(decideBar, "decision, slowest of 10 and 10,000 rules × assignments", slices.Max(took), "ns")
+	r.atMost(spreadBar, "decision, slowest less fastest", slices.Max(took)-slices.Min(took), "ns")
+	r.atMost(0, "decision, allocations", slices.Max(median("BenchmarkDecide/", "allocs/op")), "")
+	r.atMost(writeBar, "gate: one assignment added to 10,000", median("BenchmarkWrite", "ns/op")[0]/1e6, "ms")
+	r.note("gate: 10,000 assignments compiled", median("BenchmarkCompile", "ns/op")[0]/1e6, "ms")
+}
+
+const (
+	subscription = "/subscriptions/acac10ca-2000-4000-8000-000000000001"
+	group        = subscription + "/resourceGroups/bench"
+	registryID   = group + "/providers/Microsoft.ContainerRegistry/registries/playground"
+	acrPull      = subscription + "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+	identities   = 1_000
+)
+
+type document map[string]any
+
+// assignment returns the ID of an assignment of AcrPull and what ARM is told of it. They go to the identities in turn, and
+// to the registry, its resource group and the subscription in turn.
+func assignment(i int) (id string, properties document) {
+	scope := []string{registryID, group, subscription}[i%3]
+	return fmt.Sprintf("%s/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-%012x", scope, i),
+		document{"roleDefinitionId": acrPull, "principalId": principal(i % identities), "principalType": "ServicePrincipal"}
+}
+
+func principal(i int) string { return fmt.Sprintf("00000000-1000-4000-8000-%012x", i) }
+
+// writeSeed writes a seed of a registry, identities, and enough assignments to make that many documents.
+func writeSeed(t testing.TB, documents int) string {
+	t.Helper()
+	resources := []document{{
+		"id": registryID, "type": "Microsoft.ContainerRegistry/registries", "location": "westeurope", "sku": document{"name": "Premium"},
+	}}
+	for i := range identities {
+		resources = append(resources, document{
+			"id":         fmt.Sprintf("%s/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id%d", group, i),
+			"type":       "Microsoft.ManagedIdentity/userAssignedIdentities",
+			"location":   "westeurope",
+			"properties": document{"principalId": principal(i)},
+		})
+	}
+	for i := 0; len(resources) < documents; i++ {
+		id, properties := assignment(i)
+		resources = append(resources, document{"id": id, "type": "Microsoft.Authorization/roleAssignments", "properties": properties})
+	}
+	seed, err := json.Marshal(document{"resources": resources})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "seed.json")
+	if err := os.WriteFile(file, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// measureSeed measures how much longer the start takes with a seed of 10,000 documents than with the sample environment.
+func measureSeed(t testing.TB, r *report) {
+	t.Helper()
+	state, seed := t.TempDir(), writeSeed(t, 10_000)
+	startOnce(t, state)
+	var added []float64
+	for range seedRuns {
+		sample, _ := startOnce(t, state)
+		large, _ := startOnce(t, state, "--config", seed)
+		added = append(added, milliseconds(large-sample))
+	}
+	r.atMost(seedBar, "start, added by a seed of 10,000 documents", percentile(added, 50), "ms")
+}
+
+// measureWrites measures role assignments put through ARM among 10,000 others.
+func measureWrites(t testing.TB, r *report) {
+	t.Helper()
+	const there = 10_000
+	e := emulate(t, t.TempDir(), "--config", writeSeed(t, 1+identities+there))
+	c := newClient(e.url, "")
+	token, err := e.entraToken(c, "https://management.azure.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.token = token
+	before, begun := e.cpu(t), time.Now()
+	for i := range writes {
+		putAssignment(t, c, there+i)
+	}
+	r.atMost(writeBar, "ARM: one assignment added to 10,000, CPU", milliseconds(e.cpu(t)-before)/writes, "ms")
+	r.note("the same, elapsed", milliseconds(time.Since(begun))/writes, "ms")
+	r.note("memory with 10,000 assignments", e.memory(t, "VmRSS"), "MB")
+}
+
+func putAssignment(t testing.TB, c *client, i int) {
+	t.Helper()
+	id, properties := assignment(i)
+	body, err := json.Marshal(document{"properties": properties})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = c.send(message{
+		method: http.MethodPut, path: id + "?api-version=2022-04-01", host: "management.azure.com",
+		contentType: "application/json", body: body,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
