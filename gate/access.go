@@ -222,3 +222,14 @@ func (r *registry) grantable(scope TokenScope, credential Credential, c *caller)
 	}
 	return actions
 }
+
+// HasRight reports whether the request's holder has any right on the registry at all, wherever it asks from: whether a
+// login would be worth having.
+func (s *Snapshot) HasRight(q Request) bool {
+	r := s.registries[q.Registry]
+	var c caller
+	if r == nil || s.authenticate(r, &q, &c).Verdict != Allow {
+		return false
+	}
+	return r.rightTo(Operation{Kind: OpSignIn}, q.Credential.Holder, &c).Verdict == Allow
+}

@@ -131,7 +131,7 @@ func (x endpointIndex) find(registry string, from Source) (e *PrivateEndpoint, f
 
 // RegistryAt returns the folded name of the registry whose private endpoint has the address.
 func (s *Snapshot) RegistryAt(address netip.Addr) (string, bool) {
-	e := s.endpoints.byAddress[address.Unmap()]
+	e := s.orEmpty().endpoints.byAddress[address.Unmap()]
 	if e == nil {
 		return "", false
 	}
