@@ -136,6 +136,7 @@ var people = []struct{ name, role, scope string }{
 	{"nobody", "", ""},
 	{"team", "acdd72a7-3385-48ef-bd42-f606fba81ae7", group},
 	{"member", "", ""},
+	{"root", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ""}, // at the scope of the tenant
 }
 
 // fixture is a subscription with a group, a registry, a network and an identity; and a second one, which nobody has a

@@ -25,7 +25,7 @@ import (
 //	HEADER: VALUE         (of the answer, any number; * is any value)
 //	BODY
 //
-// {s} is the subscription, {g} its resource group, {acr}, {net}, {auth} and {id} are the providers' types in it, {who} the
+// Lines that begin with # are for people. {s} is the subscription, {g} its resource group, {acr}, {net}, {auth} and {id} are the providers' types in it, {who} the
 // object ID of a principal. In the body that is expected, members may be left out, "*" is anything, and null means that
 // there is no such member. An answer without a body expected has none, but for errors.
 func TestExchanges(t *testing.T) {
@@ -52,7 +52,7 @@ func exchange(t *testing.T, handler http.Handler, entry txtar.File) {
 	if len(line) < 3 {
 		t.Fatalf("entry %q is not WHO METHOD PATH", entry.Name)
 	}
-	asked, wanted, found := strings.Cut(expand(string(entry.Data)), "=>\n")
+	asked, wanted, found := strings.Cut(expand(remarks.ReplaceAllString(string(entry.Data), "")), "=>\n")
 	if !found {
 		t.Fatalf("entry %q has no =>", entry.Name)
 	}
@@ -164,6 +164,8 @@ func cutHeaders(text string) (headers map[string]string, body string) {
 	}
 }
 
+var remarks = regexp.MustCompile(`(?m)^#.*$`)
+
 var aliases = regexp.MustCompile(`\{[a-z]+\}`)
 
 // expand replaces what is in braces; JSON never looks like that.
@@ -184,6 +186,13 @@ func expand(text string) string {
 			return group + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 		case "aci":
 			return group + "/providers/Microsoft.ContainerInstance/containerGroups"
+		case "hexpetwo": // the name that the connection of pe2 gets
+			endpoint := group + "/providers/Microsoft.Network/privateEndpoints/pe2"
+			return strings.ReplaceAll(azure.DerivedID(endpoint+expand("{acr}/first")), "-", "")
+		case "hexworker":
+			return azure.DerivedID(expand("{aci}/worker"))
+		case "hexbuilder":
+			return azure.DerivedID(expand("{mi}/builder"))
 		case "assign":
 			return "providers/Microsoft.Authorization/roleAssignments"
 		case "roles":
