@@ -202,13 +202,11 @@ func (s *Snapshot) Grant(q Request, requested []TokenScope) []TokenScope {
 
 // grantable returns the actions of a scope that some operation allowed to the holder needs.
 func (r *registry) grantable(scope TokenScope, credential Credential, c *caller) tokenActions {
-	repository := scope.Name
+	repository, everywhere := scope.Name, scope.Name == "*"
 	switch {
-	case scope.Type == registryScope:
-		repository = "" // the catalog is no repository, whatever a condition says of names
-	case scope.Name == "*" && (r.Mode == AbacRepositoryPermissions || c.token != nil):
+	case everywhere && (r.Mode == AbacRepositoryPermissions || c.token != nil):
 		return 0
-	case scope.Name == "*":
+	case everywhere || scope.Type == registryScope: // the catalog is no repository, whatever a condition says of names
 		repository = ""
 	}
 	var actions tokenActions
@@ -226,6 +224,7 @@ func (r *registry) grantable(scope TokenScope, credential Credential, c *caller)
 // HasRight reports whether the request's holder has any right on the registry at all, wherever it asks from: whether a
 // login would be worth having.
 func (s *Snapshot) HasRight(q Request) bool {
+	s = s.orEmpty()
 	r := s.registries[q.Registry]
 	var c caller
 	if r == nil || s.authenticate(r, &q, &c).Verdict != Allow {

@@ -100,11 +100,10 @@ func networkTable(prefixes map[netip.Prefix]map[string]bool) *bart.Table[string]
 
 // only returns the one member of a set, or "" if there are several.
 func only(set map[string]bool) string {
-	if len(set) != 1 {
-		return ""
-	}
 	for n := range set {
-		return n
+		if len(set) == 1 {
+			return n
+		}
 	}
 	return ""
 }

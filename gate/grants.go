@@ -110,6 +110,8 @@ func (b *builder) changePrincipals(c Change) error {
 		if err != nil {
 			return fmt.Errorf("principal %q: %w", data.ID, err)
 		}
+		last := principals[fold(data.ID)]
+		b.groups = b.groups || last != nil && last.Kind == Group
 		principals[fold(data.ID)] = p
 		b.dirty[fold(data.ID)] = true
 	}
@@ -242,7 +244,7 @@ func (b *builder) regrant() {
 // affected are the principals that are dirty, or a member of a group that is.
 func (b *builder) affected() map[string]bool {
 	affected := map[string]bool{}
-	groups := false
+	groups := b.groups
 	for id := range b.dirty {
 		p := b.next.principals[id]
 		groups = groups || p == nil || p.Kind == Group

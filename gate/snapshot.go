@@ -91,6 +91,8 @@ type builder struct {
 	next *Snapshot
 	// dirty are the principals and groups whose assignments, memberships or roles changed.
 	dirty map[string]bool
+	// groups says that one of them is a group, or was, so that its members are to be looked at too.
+	groups bool
 }
 
 func newBuilder(last *Snapshot, revision int64) *builder {
