@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/acrlocal/acrlocal/emulator"
+	"github.com/acrlocal/acrlocal/gate"
+)
+
+type statusCommand struct {
+	manage
+	JSON bool `help:"Print JSON."`
+}
+
+// Run prints the status.
+func (c *statusCommand) Run(ctx context.Context, io streams) error {
+	var s emulator.Status
+	if err := c.get(ctx, "/api/status", &s); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, s)
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "version\t%s\nservice\t%s\nmanagement\t%s\nrevision\t%d (%d documents)\n", s.Version, s.Service, s.Manage, s.Revision, s.Documents)
+	for _, p := range s.Policies {
+		trusted := "trusted services stay out"
+		if p.TrustedServices {
+			trusted = "trusted services pass"
+		}
+		fmt.Fprintf(w, "registry\t%s\t%s\t%s\t%s\n", p.Name, s.Registries[p.Name], p.Network, trusted)
+	}
+	for _, p := range s.Places {
+		fmt.Fprintf(w, "place\t%s\n", p)
+	}
+	return w.Flush()
+}
+
+type healthCommand struct{ manage }
+
+// Run asks whether the emulator is well.
+func (c *healthCommand) Run(ctx context.Context, io streams) error {
+	if err := c.get(ctx, "/health", nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(io.out, "ok")
+	return err
+}
+
+type resetCommand struct{ manage }
+
+// Run resets the emulator.
+func (c *resetCommand) Run(ctx context.Context, io streams) error {
+	if err := c.post(ctx, "/api/reset", struct{}{}, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(io.out, "back to the start-up state")
+	return err
+}
+
+type tokenCommand struct {
+	manage
+	As       string `arg:"" optional:"" help:"Principal: object ID, application ID, user name, or (the tail of) a resource ID. Without it, the development service principal."`
+	From     string `help:"Place whose identity is meant, or at which a user-assigned identity is used." placeholder:"PLACE"`
+	Registry string `help:"Print an ACR refresh token of this registry: the password of user 00000000-0000-0000-0000-000000000000." placeholder:"NAME"`
+	Audience string `help:"Audience of the Entra token." placeholder:"URL"`
+}
+
+// Run prints a token.
+func (c *tokenCommand) Run(ctx context.Context, io streams) error {
+	var answer emulator.TokenAnswer
+	question := emulator.TokenRequest{As: c.As, From: c.From, Registry: c.Registry, Audience: c.Audience}
+	if err := c.post(ctx, "/api/token", question, &answer); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(io.out, answer.Token)
+	return err
+}
+
+type decisionsCommand struct {
+	manage
+	Last     int    `help:"How many." short:"n" default:"20"`
+	Verdict  string `help:"Only these: allow, deny or challenge." placeholder:"VERDICT"`
+	Registry string `help:"Only of this registry." placeholder:"NAME"`
+	JSON     bool   `help:"Print JSON lines."`
+}
+
+// Run lists decisions, the oldest first.
+func (c *decisionsCommand) Run(ctx context.Context, io streams) error {
+	query := url.Values{"last": {strconv.Itoa(c.Last)}, "verdict": {c.Verdict}, "registry": {c.Registry}}
+	var entries []emulator.DecisionEntry
+	if err := c.get(ctx, "/api/decisions?"+query.Encode(), &entries); err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(io.out)
+		for _, e := range entries {
+			if err := encoder.Encode(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	for _, e := range entries {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", e.ID, e.TimeGenerated.Format("15:04:05"), orDash(e.Place, e.CallerIPAddress),
+			e.OperationName, e.Repository, e.Verdict, e.Stage, e.Reason)
+	}
+	return w.Flush()
+}
+
+func orDash(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return "-"
+}
+
+type explainCommand struct {
+	manage
+	Decision   string `arg:"" optional:"" help:"ID of a past decision, as in X-Acrlocal-Decision."`
+	From       string `help:"Place that would ask." placeholder:"PLACE"`
+	As         string `help:"Principal that would ask; anonymous is nobody. Without it, the identity of the place." placeholder:"PRINCIPAL"`
+	Do         string `help:"What it would do: pull, push, delete, list-tags, catalog, …" default:"pull"`
+	Registry   string `help:"Registry; without it, the default one." placeholder:"NAME"`
+	Repository string `help:"Repository." default:"hello" placeholder:"NAME"`
+	JSON       bool   `help:"Print JSON."`
+}
+
+// Run explains a past decision, or one that would be made. The exit code is 0 if the registry's own behaviour allows.
+func (c *explainCommand) Run(ctx context.Context, io streams) error {
+	if c.Decision != "" {
+		return c.past(ctx, io)
+	}
+	var x emulator.Explanation
+	question := emulator.ExplainRequest{From: c.From, As: c.As, Do: c.Do, Registry: c.Registry, Repository: c.Repository}
+	if err := c.post(ctx, "/api/explain", question, &x); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, x)
+	}
+	return printExplanation(io.out, x)
+}
+
+func (c *explainCommand) past(ctx context.Context, io streams) error {
+	var e emulator.DecisionEntry
+	if err := c.get(ctx, "/api/decisions/"+url.PathEscape(c.Decision), &e); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, e)
+	}
+	fmt.Fprintf(io.out, "%s  %s %s on %s from %s, at %s\n", e.ID, e.OperationName, e.Repository, e.LoginServer,
+		orDash(e.Place, e.CallerIPAddress), e.TimeGenerated.Format("2006-01-02 15:04:05"))
+	answer := emulator.ExplainedAnswer{Verdict: e.Verdict, Stage: e.Stage, Reason: e.Reason, Why: e.Why, Steps: e.Steps, Remedy: e.Remedy}
+	return printAnswer(io.out, answer)
+}
+
+func printExplanation(out io.Writer, x emulator.Explanation) error {
+	q := x.Question
+	fmt.Fprintf(out, "%s %s on %s, from %s (%s), as %s\n", q.Do, q.Repository, q.Registry, q.From, placeText(x.Place), orDash(x.Principal, "nobody"))
+	for _, a := range x.Answers {
+		fmt.Fprintf(out, "\nbehaviour %s:\n", a.Behavior)
+		if err := printAnswer(out, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func placeText(p emulator.PlaceStatus) string {
+	if p.Endpoint != "" {
+		return "through the private endpoint " + lastSegment(p.Endpoint)
+	}
+	return p.Address
+}
+
+func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+func printAnswer(out io.Writer, a emulator.ExplainedAnswer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, s := range a.Steps {
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.Stage, s.Verdict, s.Reason, s.Rule)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "  => %s: %s\n", a.Verdict, a.Why)
+	if a.Verdict != gate.Allow && len(a.Remedy) > 0 {
+		fmt.Fprintln(out, "  what would turn it round:")
+		for _, line := range a.Remedy {
+			fmt.Fprintln(out, "    "+line)
+		}
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, v any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/acrlocal/acrlocal/emulator"
+	"github.com/acrlocal/acrlocal/gate"
+)
+
+// upCommand is `acrlocal up`: one flag for each option of the emulator.
+type upCommand struct {
+	Listen          string            `help:"Address of the service listener: what Azure has." default:"127.0.0.1:5080" placeholder:"ADDR"`
+	Manage          string            `help:"Address of the management listener: proxy, decisions, health." default:"127.0.0.1:5081" placeholder:"ADDR"`
+	Config          []string          `help:"Start-up state, YAML or JSON; - is standard input. Repeatable. Without it: the sample environment." short:"c" placeholder:"FILE"`
+	Data            string            `help:"Directory in which state outlives the process; without it everything is in memory." placeholder:"DIR"`
+	State           string            `help:"Directory of the certificate authority and the signing keys." placeholder:"DIR"`
+	RegistryListen  map[string]string `help:"Give a registry a port of its own. Repeatable." placeholder:"NAME=ADDR"`
+	Attach          []string          `help:"Peers arriving at ADDR are in that virtual network. Repeatable." placeholder:"NETWORK=ADDR"`
+	DefaultRegistry string            `help:"The registry that localhost:PORT means." placeholder:"NAME"`
+	Behavior        string            `help:"Follow the article, or ACR as it is now." enum:"article,current" default:"article"`
+	TrustedProxies  []string          `help:"Front proxies whose X-Forwarded-For and PROXY protocol count." placeholder:"CIDR"`
+	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes." default:"8589934592" placeholder:"BYTES"`
+	PlainAnswers    bool              `help:"Leave out the headers that ACR does not send."`
+	DecisionLog     string            `help:"Append decisions to a file, as JSON lines." placeholder:"FILE"`
+	EndpointsFile   string            `help:"Write addresses and development credentials to a file, once a token can be had." placeholder:"FILE"`
+	Quiet           bool              `help:"Print nothing but errors." short:"q"`
+	Verbose         bool              `help:"Log what the emulator does." short:"v"`
+}
+
+// Run starts the emulator and waits until it is told to stop.
+func (c *upCommand) Run(ctx context.Context, io streams) error {
+	options, err := c.options(io)
+	if err != nil {
+		return err
+	}
+	e, err := emulator.New(options)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if err := e.Start(ctx); err != nil {
+		return err
+	}
+	if !c.Quiet {
+		printStart(io.out, e)
+	}
+	if err := c.announce(ctx, e); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (c *upCommand) options(io streams) (emulator.Options, error) {
+	o := emulator.Options{
+		Listen: c.Listen, Manage: c.Manage, Data: c.Data, State: c.State, RegistryListen: c.RegistryListen,
+		DefaultRegistry: c.DefaultRegistry, Behavior: gate.Behavior(c.Behavior), TrustedProxies: c.TrustedProxies,
+		MaxStorage: c.MaxStorage, PlainAnswers: c.PlainAnswers, DecisionLog: c.DecisionLog, Version: version,
+	}
+	if c.Verbose {
+		o.Logger = slog.New(slog.NewTextHandler(io.err, nil))
+	}
+	o.Executable, _ = os.Executable()
+	for _, a := range c.Attach {
+		at := strings.LastIndexByte(a, '=')
+		if at < 0 {
+			return o, fmt.Errorf("--attach %q is not of the form NETWORK=ADDR", a)
+		}
+		o.Attach = append(o.Attach, emulator.Attachment{Network: a[:at], Address: a[at+1:]})
+	}
+	for _, name := range c.Config {
+		seed, err := readSeed(io, name)
+		if err != nil {
+			return o, err
+		}
+		o.Seeds = append(o.Seeds, seed)
+	}
+	return o, nil
+}
+
+func readSeed(streams streams, name string) (emulator.Seed, error) {
+	if name == "-" {
+		data, err := io.ReadAll(streams.in)
+		return emulator.Seed{Name: "standard input", Data: data}, err
+	}
+	data, err := os.ReadFile(name)
+	return emulator.Seed{Name: name, Data: data}, err
+}
+
+// announce writes the endpoints file whole, once a token can be had, so that whoever waits for it can begin.
+func (c *upCommand) announce(ctx context.Context, e *emulator.Emulator) error {
+	if c.EndpointsFile == "" {
+		return nil
+	}
+	if err := e.Ready(ctx); err != nil {
+		return err
+	}
+	return emulator.WriteEndpoints(c.EndpointsFile, e.Endpoints())
+}
+
+func printStart(out io.Writer, e *emulator.Emulator) {
+	at := e.Endpoints()
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "service\t%s\n", at.Service)
+	fmt.Fprintf(w, "management\t%s\n", at.Manage)
+	for _, p := range e.Status().Policies {
+		fmt.Fprintf(w, "registry\t%s\t%s\t%s\n", p.Name, at.Registries[p.Name], p.Network)
+	}
+	fmt.Fprintf(w, "tenant\t%s\nsubscription\t%s\nclient\t%s\nsecret\t%s\n", at.TenantID, at.SubscriptionID, at.ClientID, at.ClientSecret)
+	_ = w.Flush()
+	fmt.Fprintf(out, "\nTry:  docker login %s -u %s -p %s\n      acrlocal from containerGroups/worker -- crane pull myregistry.azurecr.io/hello:v1 hello.tar\n",
+		strings.TrimPrefix(at.Service, "http://"), at.ClientID, at.ClientSecret)
+}

@@ -1,0 +1,96 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
+	"github.com/acrlocal/acrlocal/gate"
+)
+
+// contents holds the content of each registry, opened when it is first asked for.
+type contents struct {
+	store   store.Store
+	dir     string
+	storage *oci.Storage
+	secret  string
+	now     func() time.Time
+	logger  *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*oci.Registry
+}
+
+// registry returns the content of the registry of that folded name.
+func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.open[name]; r != nil {
+		return r, nil
+	}
+	r, err := oci.New(context.WithoutCancel(ctx), oci.Options{
+		Registry: name, Content: c.store.Content(name), BlobDir: filepath.Join(c.dir, "blobs"), Secret: c.secret,
+		Storage: c.storage, Now: c.now, WriteError: writeContentError, Logger: c.logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("content of registry %s: %w", name, err)
+	}
+	c.open[name] = r
+	return r, nil
+}
+
+// handler serves the content of a registry; it stands behind the gate.
+func (c *contents) handler(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, err := c.registry(r.Context(), name)
+		if err != nil {
+			c.logger.Error("open registry", "registry", name, "error", err)
+			writeContentError(w, r, &oci.Error{Status: http.StatusInternalServerError, Code: "UNKNOWN", Message: "unknown error"})
+			return
+		}
+		content.ServeHTTP(w, r)
+	})
+}
+
+// remove deletes the rows and files of a registry that is gone.
+func (c *contents) remove(ctx context.Context, name string) error {
+	content, err := c.registry(ctx, name)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	delete(c.open, name)
+	c.mu.Unlock()
+	if err := c.store.DropContent(ctx, name); err != nil {
+		return err
+	}
+	return content.Remove()
+}
+
+func (c *contents) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.open {
+		_ = r.Close()
+	}
+	c.open = map[string]*oci.Registry{}
+}
+
+// writeContentError renders what the content refuses through the gate's writer, so that the registry has one dialect
+// and one writer.
+func writeContentError(w http.ResponseWriter, r *http.Request, e *oci.Error) {
+	record, _ := gate.FromContext(r.Context())
+	refusal := gate.Refusal{
+		Status: e.Status, Code: e.Code, Message: e.Message, Detail: detailOf(e.Detail), CorrelationID: record.CorrelationID,
+	}
+	if e.Allow != "" {
+		w.Header().Set("Allow", e.Allow)
+	}
+	gate.Write(w, refusal)
+}

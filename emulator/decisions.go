@@ -1,0 +1,162 @@
+package emulator
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/acrlocal/acrlocal/gate"
+)
+
+// logCapacity is how many decisions the log keeps.
+const logCapacity = 4096
+
+// DecisionEntry is one line of the decision log: the columns of Azure's registry logs (acr-behaviour §8), and those
+// that Azure lacks.
+type DecisionEntry struct {
+	ID                string    `json:"id"`
+	TimeGenerated     time.Time `json:"TimeGenerated"`
+	Category          string    `json:"Category"`
+	OperationName     string    `json:"OperationName"`
+	CallerIPAddress   string    `json:"CallerIpAddress"`
+	CorrelationID     string    `json:"CorrelationId"`
+	DurationMs        float64   `json:"DurationMs"`
+	Identity          string    `json:"Identity,omitempty"`
+	LoginServer       string    `json:"LoginServer"`
+	Repository        string    `json:"Repository,omitempty"`
+	Reference         string    `json:"Tag,omitempty"`
+	ResultDescription string    `json:"ResultDescription"`
+	UserAgent         string    `json:"UserAgent,omitempty"`
+	ResourceID        string    `json:"_ResourceId,omitempty"`
+
+	Verdict  gate.Verdict `json:"verdict"`
+	Stage    gate.Stage   `json:"stage"`
+	Reason   gate.Reason  `json:"reason"`
+	Rule     string       `json:"rule,omitempty"`
+	Why      string       `json:"why"`
+	Place    string       `json:"place,omitempty"`
+	Endpoint string       `json:"endpoint,omitempty"`
+	Revision int64        `json:"revision"`
+	Steps    []gate.Step  `json:"steps"`
+	// Remedy is the smallest change that would turn a refusal round, as az commands.
+	Remedy []string `json:"remedy,omitempty"`
+}
+
+// logged is a decision as the log keeps it: rendering waits until somebody reads it.
+type logged struct {
+	record    gate.Record
+	place     string
+	userAgent string
+	status    int
+}
+
+// decisionLog keeps the last decisions, and writes them to a file as JSON lines if there is one.
+type decisionLog struct {
+	mu     sync.Mutex
+	ring   []*logged
+	next   int
+	out    io.Writer
+	render func(logged) DecisionEntry
+}
+
+// add appends a decision. Its status is the refusal's, or 200 until done says otherwise.
+func (l *decisionLog) add(d *logged) {
+	d.status = http.StatusOK
+	if d.record.Decision.Verdict != gate.Allow {
+		d.status = d.record.Decision.Reason().Info().Status
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.ring) < logCapacity {
+		l.ring = append(l.ring, d)
+	} else {
+		l.ring[l.next] = d
+	}
+	l.next = (l.next + 1) % logCapacity
+}
+
+// done notes how the request ended and writes the decision's line.
+func (l *decisionLog) done(d *logged, status int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if status != 0 {
+		d.status = status
+	}
+	if l.out == nil {
+		return
+	}
+	if line, err := json.Marshal(l.render(*d)); err == nil {
+		_, _ = l.out.Write(append(line, '\n'))
+	}
+}
+
+// find returns the decision of that ID, if it is still kept.
+func (l *decisionLog) find(id string) (logged, bool) {
+	for _, d := range l.last(logCapacity) {
+		if d.record.ID == id {
+			return d, true
+		}
+	}
+	return logged{}, false
+}
+
+// last returns the newest n decisions, newest first.
+func (l *decisionLog) last(n int) []logged {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []logged
+	for i := 1; i <= len(l.ring) && len(out) < n; i++ {
+		out = append(out, *l.ring[(l.next-i+logCapacity)%logCapacity])
+	}
+	return out
+}
+
+// reset forgets everything.
+func (l *decisionLog) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ring, l.next = nil, 0
+}
+
+// entry renders a decision with what the snapshot knows about the registry.
+func (d logged) entry() DecisionEntry {
+	q, decision := d.record.Request, d.record.Decision
+	step := decision.Settled()
+	return DecisionEntry{
+		ID: d.record.ID, TimeGenerated: d.record.Time.UTC(), Category: category(q.Surface),
+		OperationName: operationName(q), CallerIPAddress: q.Source.Peer.String(), CorrelationID: d.record.CorrelationID,
+		DurationMs: float64(d.record.Took.Microseconds()) / 1000, Identity: identityName(q.Credential),
+		LoginServer: q.Registry + ".azurecr.io", Repository: q.Operation.Repository, Reference: q.Operation.Reference,
+		ResultDescription: strconv.Itoa(d.status), UserAgent: d.userAgent,
+		Verdict: decision.Verdict, Stage: step.Stage, Reason: step.Reason, Rule: step.Rule, Why: step.Why(q),
+		Place: d.place, Endpoint: q.Source.Endpoint, Revision: decision.Revision, Steps: decision.Steps(),
+	}
+}
+
+func category(s gate.Surface) string {
+	if s == gate.TokenAPI {
+		return "ContainerRegistryLoginEvents"
+	}
+	return "ContainerRegistryRepositoryEvents"
+}
+
+func operationName(q gate.Request) string {
+	if q.Surface == gate.TokenAPI {
+		return "login"
+	}
+	return q.Operation.Kind.String()
+}
+
+// identityName names who asked, as far as it was proved.
+func identityName(c gate.Credential) string {
+	switch {
+	case c.Failure != "", c.Holder == gate.AnonymousHolder:
+		return ""
+	case c.Holder == gate.AdminHolder:
+		return "admin user"
+	}
+	return c.Name
+}

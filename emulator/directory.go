@@ -1,0 +1,222 @@
+package emulator
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/gate"
+	"github.com/acrlocal/acrlocal/identity"
+)
+
+// directory is everybody who exists, as the documents of one state say: Graph's users, groups and service principals,
+// the managed identities of resources, and Azure's own services. It is an identity.Directory, and never changes.
+type directory struct {
+	bySource map[string]identity.Principal // by the key of the document that makes the principal exist
+	index    map[identity.By]map[string]string
+}
+
+// firstParty are the services of Azure itself, and the rows of the trusted services table that they are.
+var firstParty = map[string]string{
+	azure.ServiceDefender: gate.DefenderForCloud,
+	azure.ServiceImport:   gate.ContainerRegistryName,
+}
+
+// newDirectory reads everybody from a state.
+func newDirectory(s *azure.State) *directory {
+	d := &directory{bySource: map[string]identity.Principal{}, index: map[identity.By]map[string]string{}}
+	for _, by := range []identity.By{identity.ByObjectID, identity.ByClientID, identity.ByUserName, identity.ByResource} {
+		d.index[by] = map[string]string{}
+	}
+	for name := range firstParty {
+		d.add(name, identity.Principal{
+			ID: azure.DerivedID(name), Kind: identity.FirstParty, DisplayName: name, UserName: name,
+			ClientID: azure.DerivedID(name + "/clientId"),
+		})
+	}
+	groups, hosts := groupsOf(s), hostsOf(s)
+	for _, document := range s.All() {
+		if p, ok := principalOf(document, groups, hosts); ok {
+			d.add(document.ID.Key(), p)
+		}
+	}
+	return d
+}
+
+func (d *directory) add(source string, p identity.Principal) {
+	d.bySource[source] = p
+	for by, name := range namesOf(p) {
+		if name != "" {
+			d.index[by][azure.Fold(name)] = source
+		}
+	}
+}
+
+func (d *directory) remove(source string) {
+	p, ok := d.bySource[source]
+	if !ok {
+		return
+	}
+	delete(d.bySource, source)
+	for by, name := range namesOf(p) {
+		if d.index[by][azure.Fold(name)] == source {
+			delete(d.index[by], azure.Fold(name))
+		}
+	}
+}
+
+func namesOf(p identity.Principal) map[identity.By]string {
+	return map[identity.By]string{
+		identity.ByObjectID: p.ID, identity.ByClientID: p.ClientID, identity.ByUserName: p.UserName, identity.ByResource: p.Resource,
+	}
+}
+
+// with is the directory after a change, of which only the sources named are read again.
+func (d *directory) with(s *azure.State, sources map[string]bool) *directory {
+	if len(sources) == 0 {
+		return d
+	}
+	next := &directory{bySource: maps.Clone(d.bySource), index: map[identity.By]map[string]string{}}
+	for by, names := range d.index {
+		next.index[by] = maps.Clone(names)
+	}
+	groups, hosts := groupsOf(s), hostsOf(s)
+	for source := range sources {
+		next.remove(source)
+	}
+	for source := range sources {
+		document, ok := s.Get(source)
+		if !ok {
+			continue
+		}
+		if p, ok := principalOf(document, groups, hosts); ok {
+			next.add(source, p)
+		}
+	}
+	return next
+}
+
+// Find looks a principal up by one of its names, in any case.
+func (d *directory) Find(by identity.By, value string) (identity.Principal, bool) {
+	source, ok := d.index[by][azure.Fold(value)]
+	if !ok || value == "" {
+		return identity.Principal{}, false
+	}
+	return d.bySource[source], true
+}
+
+// tail returns the principals whose resource's ID ends, by whole segments, in a name.
+func (d *directory) tail(name string) []identity.Principal {
+	var found []identity.Principal
+	for _, source := range slices.Sorted(maps.Keys(d.bySource)) {
+		p := d.bySource[source]
+		if p.Resource != "" && strings.HasSuffix(azure.Fold(p.Resource), "/"+azure.Fold(strings.Trim(name, "/"))) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// groupsOf returns the groups that each principal is a direct member of, by folded object ID.
+func groupsOf(s *azure.State) map[string][]string {
+	groups := map[string][]string{}
+	for _, d := range s.OfType(azure.TypeGroup) {
+		g, err := azure.ReadGroup(*d)
+		if err != nil {
+			continue // refused on its way into the state
+		}
+		for _, member := range g.Members {
+			groups[azure.Fold(member)] = append(groups[azure.Fold(member)], g.ObjectID)
+		}
+	}
+	return groups
+}
+
+// hostsOf returns the resources that use each user-assigned identity, by the identity's key.
+func hostsOf(s *azure.State) map[string][]string {
+	hosts := map[string][]string{}
+	if len(s.OfType(azure.TypeUserAssignedIdentity)) == 0 {
+		return hosts
+	}
+	for _, d := range s.All() {
+		used, err := azure.ReadManagedIdentity(*d)
+		if err != nil {
+			continue // refused on its way into the state
+		}
+		for _, id := range used.UserAssigned {
+			hosts[id.Key()] = append(hosts[id.Key()], d.ID.String())
+		}
+	}
+	return hosts
+}
+
+// principalOf reads the principal that a document makes exist, if it does.
+func principalOf(d *azure.Document, groups, hosts map[string][]string) (identity.Principal, bool) {
+	read := readSystemAssigned
+	if special, ok := principalReaders[azure.Fold(d.Type())]; ok {
+		read = special
+	}
+	p, ok := read(*d)
+	if !ok || p.ID == "" {
+		return identity.Principal{}, false
+	}
+	p.Groups = groups[azure.Fold(p.ID)]
+	if p.Kind == identity.UserAssigned {
+		p.Hosts = hosts[d.ID.Key()]
+	}
+	return p, true
+}
+
+// principalReaders read the documents that are principals; any other resource may have a system-assigned identity.
+var principalReaders = map[string]func(azure.Document) (identity.Principal, bool){
+	azure.Fold(azure.TypeUser):                 readUser,
+	azure.Fold(azure.TypeGroup):                readGroup,
+	azure.Fold(azure.TypeServicePrincipal):     readServicePrincipal,
+	azure.Fold(azure.TypeUserAssignedIdentity): readUserAssigned,
+}
+
+func readUser(d azure.Document) (identity.Principal, bool) {
+	u, err := azure.ReadUser(d)
+	return identity.Principal{ID: u.ObjectID, Kind: identity.User, DisplayName: u.DisplayName, UserName: u.UserName}, err == nil
+}
+
+func readGroup(d azure.Document) (identity.Principal, bool) {
+	g, err := azure.ReadGroup(d)
+	return identity.Principal{ID: g.ObjectID, Kind: identity.Group, DisplayName: g.DisplayName}, err == nil
+}
+
+func readServicePrincipal(d azure.Document) (identity.Principal, bool) {
+	p, err := azure.ReadServicePrincipal(d)
+	return identity.Principal{
+		ID: p.ObjectID, Kind: identity.ServicePrincipal, DisplayName: p.DisplayName, ClientID: p.ClientID, Secrets: p.Secrets,
+	}, err == nil
+}
+
+func readUserAssigned(d azure.Document) (identity.Principal, bool) {
+	u, err := azure.ReadUserAssignedIdentity(d)
+	return identity.Principal{
+		ID: u.PrincipalID, Kind: identity.UserAssigned, DisplayName: d.ID.Name(), ClientID: u.ClientID, Resource: d.ID.String(),
+	}, err == nil
+}
+
+func readSystemAssigned(d azure.Document) (identity.Principal, bool) {
+	m, err := azure.ReadManagedIdentity(d)
+	return identity.Principal{
+		ID: m.PrincipalID, Kind: identity.SystemAssigned, DisplayName: d.ID.Name(), ClientID: m.ClientID, Resource: d.ID.String(),
+	}, err == nil && m.System
+}
+
+// gateKinds are the words for the kinds of principals on both sides.
+var gateKinds = map[identity.Kind]gate.PrincipalKind{
+	identity.User: gate.User, identity.Group: gate.Group, identity.ServicePrincipal: gate.ServicePrincipal,
+	identity.SystemAssigned: gate.SystemAssignedIdentity, identity.UserAssigned: gate.UserAssignedIdentity,
+	identity.FirstParty: gate.FirstPartyService,
+}
+
+// gatePrincipal is a principal as the gate sees it.
+func gatePrincipal(p identity.Principal) gate.Principal {
+	return gate.Principal{
+		ID: p.ID, Kind: gateKinds[p.Kind], Resource: p.Resource, Hosts: p.Hosts, Service: firstParty[p.UserName], Groups: p.Groups,
+	}
+}

@@ -1,0 +1,276 @@
+package emulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/arm"
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/registry"
+	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
+	"github.com/acrlocal/acrlocal/emulator/internal/store/sqlite"
+	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
+	"github.com/acrlocal/acrlocal/gate"
+	"github.com/acrlocal/acrlocal/identity"
+)
+
+// Emulator is one emulated Azure: a tenant, a subscription, its registries and its network. Make one with New.
+type Emulator struct {
+	options Options
+	core    *core
+	content *contents
+	log     *decisionLog
+	seed    seed
+
+	keys     *identity.Keys
+	issuer   *identity.Issuer
+	entra    http.Handler
+	imds     http.Handler
+	arm      http.Handler
+	gate     *gate.Gate
+	tokens   *registry.Tokens
+	registry http.Handler
+	ca       *vantage.CA
+	proxy    *vantage.Proxy
+
+	listeners listeners
+	closers   []io.Closer
+	temporary string // directory to remove at the end, if any
+	ready     atomic.Bool
+}
+
+// New makes an emulator with its start-up state. Nothing listens yet. An error names the file and line of a seed, or
+// the option, that is wrong.
+func New(o Options) (*Emulator, error) {
+	o, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{options: o, log: &decisionLog{}}
+	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
+	for _, step := range []func() error{e.openSeed, e.openStore, e.openLog, e.openIdentity, e.openServices, e.openState, e.openImages} {
+		if err := step(); err != nil {
+			_ = e.Close()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (e *Emulator) openSeed() error {
+	seeds := e.options.Seeds
+	if len(seeds) == 0 {
+		seeds = []Seed{{Name: "sample.yaml", Data: sampleSeed}}
+	}
+	parsed, err := readSeeds(seeds)
+	e.seed = parsed
+	return err
+}
+
+// openStore opens the state: in a directory that stays, or in memory with blobs in a private temporary directory.
+func (e *Emulator) openStore() error {
+	dir, path := e.options.Data, ""
+	if dir == "" {
+		temporary, err := os.MkdirTemp("", "acrlocal-")
+		if err != nil {
+			return err
+		}
+		dir, e.temporary = temporary, temporary
+	} else {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		path = filepath.Join(dir, "state.db")
+	}
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Now: e.options.Now})
+	if err != nil {
+		return fmt.Errorf("open the state in %s: %w", dir, err)
+	}
+	e.closers = append(e.closers, db)
+	e.content = &contents{
+		store: db, dir: dir, storage: oci.NewStorage(e.options.MaxStorage), now: e.options.Now, logger: e.options.Logger,
+		open: map[string]*oci.Registry{},
+	}
+	e.core = &core{store: db}
+	return nil
+}
+
+func (e *Emulator) openLog() error {
+	if e.options.DecisionLog == "" {
+		return nil
+	}
+	f, err := os.OpenFile(e.options.DecisionLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	e.log.out = f
+	e.closers = append(e.closers, f)
+	return nil
+}
+
+// openIdentity opens the tenant. Keys and certificates are made in the background, or when first needed.
+func (e *Emulator) openIdentity() error {
+	e.keys = identity.OpenKeys(e.options.State, e.options.Now)
+	e.issuer = &identity.Issuer{Tenant: azure.DevelopmentTenant, Keys: e.keys, Now: e.options.Now}
+	e.entra = &identity.Endpoint{Issuer: e.issuer, Directory: e}
+	e.imds = &identity.IMDS{Issuer: e.issuer, Place: e.imdsHost}
+	e.ca = vantage.OpenCA(e.options.State)
+	return nil
+}
+
+// openServices wires the handlers that clients talk to.
+func (e *Emulator) openServices() error {
+	e.tokens = e.newTokens()
+	options, err := e.gateOptions()
+	if err != nil {
+		return err
+	}
+	e.gate = gate.New(options)
+	e.registry = registry.NewFront(e.gate, e.tokens, e.content.handler)
+	e.arm = arm.New(e.armOptions())
+	e.proxy = vantage.NewProxy(e.proxyOptions())
+	e.closers = append(e.closers, e.proxy)
+	e.core.projection = projection{quirks: e.seed.quirksOf(e.options.Behavior), services: e.seed.servicesOf}
+	e.core.swapped = e.gate.Swap
+	e.core.removed = func(name string) {
+		if err := e.content.remove(context.Background(), name); err != nil {
+			e.options.Logger.Error("remove content", "registry", name, "error", err)
+		}
+	}
+	return nil
+}
+
+// openState loads the state that was kept, or begins with the seed.
+func (e *Emulator) openState() error {
+	kept, err := e.core.load(context.Background())
+	if err != nil || kept {
+		return err
+	}
+	return e.core.replace(context.Background(), e.seed.documents())
+}
+
+// Close stops the listeners, ends the requests that are under way, and releases everything. Temporary state is removed.
+func (e *Emulator) Close() error {
+	var errs []error
+	errs = append(errs, e.listeners.close())
+	if e.content != nil {
+		e.content.close()
+	}
+	for _, c := range e.closers {
+		errs = append(errs, c.Close())
+	}
+	if e.temporary != "" {
+		errs = append(errs, os.RemoveAll(e.temporary))
+	}
+	return errors.Join(errs...)
+}
+
+// Reset goes back to the start-up state: documents, content and decisions.
+func (e *Emulator) Reset(ctx context.Context) error {
+	for _, d := range e.core.State().OfType(registryType) {
+		if err := e.content.remove(ctx, azure.Fold(d.ID.Name())); err != nil {
+			return err
+		}
+	}
+	if err := e.core.replace(ctx, e.seed.documents()); err != nil {
+		return err
+	}
+	e.log.reset()
+	return e.openImages()
+}
+
+// Ready waits until tokens can be issued, which takes the first start on a machine a moment.
+func (e *Emulator) Ready(ctx context.Context) error { return e.keys.Ready(ctx) }
+
+// listeners are the open listeners and the servers on them.
+type listeners struct {
+	service, manage net.Addr
+	registries      map[string]net.Addr
+	servers         []*http.Server
+}
+
+// close ends the servers, giving requests under way a moment.
+func (l *listeners) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	for _, s := range l.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close()
+		}
+	}
+	return nil
+}
+
+// Start opens the listeners. Their addresses are known when it returns; they close with ctx, or with Close.
+func (e *Emulator) Start(ctx context.Context) error {
+	service, err := e.listen(ctx, e.options.Listen, http.HandlerFunc(e.serve))
+	if err != nil {
+		return err
+	}
+	e.listeners.service = service
+	e.listeners.registries = map[string]net.Addr{}
+	for name, address := range e.options.RegistryListen {
+		at, err := e.listen(ctx, address, e.serveRegistry(azure.Fold(name)))
+		if err != nil {
+			return err
+		}
+		e.listeners.registries[azure.Fold(name)] = at
+	}
+	for _, a := range e.options.Attach {
+		if err := e.attach(ctx, a); err != nil {
+			return err
+		}
+	}
+	e.listeners.manage, err = e.listen(ctx, e.options.Manage, e.management())
+	return err
+}
+
+// attach listens at an address whose peers are in a virtual network.
+func (e *Emulator) attach(ctx context.Context, a Attachment) error {
+	place, err := azure.ResolvePlace(e.core.State(), a.Network)
+	if err != nil || place.Network == "" {
+		return fmt.Errorf("attach %s: %q is no virtual network (%w)", a.Address, a.Network, err)
+	}
+	_, err = e.listen(ctx, a.Address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.serve(w, r.WithContext(context.WithValue(r.Context(), networkKey{}, azure.Fold(place.Network))))
+	}))
+	return err
+}
+
+// The bounds of a server. Uploads may take long, so that bodies have no time limit.
+const (
+	readHeaderTimeout = 20 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// listen serves a handler at an address, plain HTTP and TLS on the same port.
+func (e *Emulator) listen(ctx context.Context, address string, h http.Handler) (net.Addr, error) {
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: another emulator may be running; choose other addresses with --listen and --manage", err)
+	}
+	trusted, err := gate.ParseTrustedProxies(e.options.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: log.New(io.Discard, "", 0), TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	e.listeners.servers = append(e.listeners.servers, server)
+	l := vantage.Listen(inner, e.ca.TLS(), trusted)
+	go func() { _ = server.Serve(l) }()
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	return inner.Addr(), nil
+}

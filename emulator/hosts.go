@@ -1,0 +1,85 @@
+package emulator
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// service is one of the things that clients think they talk to.
+type service uint8
+
+const (
+	noService       service = iota
+	registryService         // a login server, in any of its forms
+	armService              // management.azure.com
+	entraService            // login.microsoftonline.com
+	graphService            // graph.microsoft.com
+	imdsService             // 169.254.169.254
+)
+
+// target is what a host name leads to.
+type target struct {
+	service  service
+	registry string // name of the registry, for a login server
+	bare     bool   // an address or localhost, which means the default registry
+}
+
+// fixedHosts are the hosts of which there is one (design, "Host names").
+var fixedHosts = map[string]service{
+	"management.azure.com":       armService,
+	"management.azure.localhost": armService,
+	"login.microsoftonline.com":  entraService,
+	"login.windows.net":          entraService,
+	"sts.windows.net":            entraService,
+	"login.azure.localhost":      entraService,
+	"graph.microsoft.com":        graphService,
+	"graph.azure.localhost":      graphService,
+	"169.254.169.254":            imdsService,
+}
+
+// registryDomains are the domains of login servers: the real one, and one that browsers resolve to this machine.
+var registryDomains = []string{".azurecr.io", ".azurecr.localhost"}
+
+// parseHost finds what a host name leads to. It takes the name as a client may send it: in any case, with a port, with
+// a trailing dot. A name that only begins or ends like an emulated one leads nowhere.
+func parseHost(host string) target {
+	name := hostName(host)
+	if s, ok := fixedHosts[name]; ok {
+		return target{service: s}
+	}
+	for _, domain := range registryDomains {
+		if labels, ok := strings.CutSuffix(name, domain); ok {
+			return loginServer(strings.Split(labels, "."))
+		}
+	}
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
+		return target{service: registryService, bare: true}
+	}
+	return target{}
+}
+
+// loginServer reads the labels before the domain: NAME, NAME.privatelink, NAME.REGION.geo or NAME.REGION.data.
+func loginServer(labels []string) target {
+	found := target{service: registryService, registry: labels[0]}
+	switch {
+	case labels[0] == "":
+	case len(labels) == 1,
+		len(labels) == 2 && labels[1] == "privatelink",
+		len(labels) == 3 && labels[1] != "" && (labels[2] == "geo" || labels[2] == "data"):
+		return found
+	}
+	return target{}
+}
+
+// hostName strips port, brackets and one trailing dot, and folds the case.
+func hostName(host string) string {
+	name := host
+	if ap, err := netip.ParseAddrPort(host); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	if at := strings.LastIndexByte(name, ':'); at >= 0 && !strings.Contains(name[:at], ":") {
+		name = name[:at]
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(name, "."))
+}
