@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
@@ -10,6 +11,7 @@ import (
 // TestBench measures everything and prints it. It fails if a figure is over its bar.
 func TestBench(t *testing.T) {
 	var r report
+	defer r.print(os.Stdout)
 	others := buildOthers(t)
 	measureStart(t, &r)
 	measureMemory(t, &r)
@@ -20,11 +22,8 @@ func TestBench(t *testing.T) {
 	e := emulate(t, t.TempDir())
 	measureGate(t, &r, e, others)
 	all := contestants(t, e, others)
-	speeds := measureSpeed(t, all)
-
-	r.print(os.Stdout)
-	os.Stdout.WriteString("\n")
-	printSpeed(os.Stdout, all, speeds)
+	printSpeed(os.Stdout, all, measureSpeed(t, all))
+	fmt.Println()
 	for _, missed := range r.missed() {
 		t.Errorf("over its bar: %s", missed)
 	}
