@@ -107,7 +107,8 @@ func (w *write) checkTwin() error {
 	}
 	scope, _ := w.id.Parent()
 	principal, role := textAt(w.body, "properties.principalId"), roleGUID(textAt(w.body, "properties.roleDefinitionId"))
-	for _, d := range w.state.Children(scope.Key(), azure.TypeRoleAssignment) {
+	above, _ := cutLast(w.id.Key()) // what is assigned here has this before its name
+	for _, d := range w.state.Children(above, azure.TypeRoleAssignment) {
 		if !strings.EqualFold(textAt(d.Body, "properties.principalId"), principal) {
 			continue
 		}
@@ -158,22 +159,25 @@ func (c *call) scopesAbove(scope azure.ResourceID) (map[string]bool, error) {
 }
 
 // assignmentFields are what a list of assignments can be narrowed by (az-cli §8).
-var assignmentFields = map[string]field{
+var assignmentFields = map[string]fieldOf{
 	"principalid":  memberField("properties.principalId"),
 	"atscope()":    assignedAbove,
 	"assignedto()": assignedTo,
 }
 
 // assignedAbove leaves out what is assigned below the scope of the list.
-func assignedAbove(c *call, d *azure.Document, _ string) bool {
+func assignedAbove(c *call, _ string) fits {
 	t, err := c.target()
-	scope, _ := d.ID.Parent()
-	return err == nil && (scope.Key() == t.scope.Key() || !t.scope.Contains(scope))
+	return func(d *azure.Document) bool {
+		scope, _ := d.ID.Parent()
+		return err == nil && (scope.Key() == t.scope.Key() || !t.scope.Contains(scope))
+	}
 }
 
 // assignedTo finds what a principal has, through its groups too.
-func assignedTo(c *call, d *azure.Document, principal string) bool {
-	return c.memberships(principal)[azure.Fold(textAt(d.Body, "properties.principalId"))]
+func assignedTo(c *call, principal string) fits {
+	in := c.memberships(principal)
+	return func(d *azure.Document) bool { return in[azure.Fold(textAt(d.Body, "properties.principalId"))] }
 }
 
 // memberships returns the principal's folded object ID and those of all groups that it is in.

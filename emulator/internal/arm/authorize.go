@@ -1,6 +1,9 @@
 package arm
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
@@ -33,30 +36,31 @@ func (c *call) may(action string, scope azure.ResourceID) bool {
 	return c.Backend.Authorize(c.principal, action, scope.Key()).Allowed
 }
 
-// link is something that a document refers to, and that its author needs a right on: using an identity or a subnet is
-// as much as having it.
+// link is something that a document refers to, and that its author needs a right on: to use an identity or a subnet is as
+// much as to have it.
 type link struct {
-	path   string // where the document names it
+	path   string // where the document names it, as textsAt reads it
 	action string
-	ids    func(body map[string]any) []string
+}
+
+// joinSubnet is the link of what stands in a subnet: it is reached, and reaches others, as everything in the network does.
+func joinSubnet(path string) link {
+	return link{path: path, action: "Microsoft.Network/virtualNetworks/subnets/join/action"}
 }
 
 // identityLink is in documents of every type.
 var identityLink = link{
 	path: "identity.userAssignedIdentities", action: "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
-	ids: usedIdentities,
 }
 
-func usedIdentities(body map[string]any) []string {
-	value, _ := lookUp(body, "identity.userAssignedIdentities")
-	used, _ := value.(map[string]any)
-	var ids []string
-	for id, entry := range used {
-		if entry != nil {
-			ids = append(ids, id)
-		}
+// ids returns what a document refers to by the link. Identities are the names of members, all others are values.
+func (l link) ids(body map[string]any) []string {
+	if l != identityLink {
+		return textsAt(body, l.path)
 	}
-	return ids
+	value, _ := lookUp(body, l.path)
+	used, _ := value.(map[string]any)
+	return slices.Sorted(maps.Keys(used))
 }
 
 // checkLinks asks for the rights on what the document newly refers to.

@@ -183,7 +183,7 @@ func put(id string, body map[string]any) azure.Document {
 	return azure.Document{ID: azure.MustParseResourceID(id), Body: body}
 }
 
-func newServer(b *backend) http.Handler {
+func newServer(b arm.Backend) http.Handler {
 	return arm.New(arm.Options{
 		Backend: b, Now: func() time.Time { return now },
 		TasksFlag: func(_ *azure.State, registry azure.ResourceID) bool { return registry.Name() == "current" },

@@ -9,21 +9,6 @@ import (
 // endpointLists are the members of a private endpoint that name what it leads to.
 var endpointLists = []string{"properties.privateLinkServiceConnections", "properties.manualPrivateLinkServiceConnections"}
 
-// subnetLink: whoever puts an endpoint into a subnet joins the subnet.
-var subnetLink = link{
-	path: "properties.subnet.id", action: "Microsoft.Network/virtualNetworks/subnets/join/action", ids: idAt("properties.subnet.id"),
-}
-
-// idAt reads the one ID at a path, if there is one.
-func idAt(path string) func(map[string]any) []string {
-	return func(body map[string]any) []string {
-		if text := textAt(body, path); text != "" {
-			return []string{text}
-		}
-		return nil
-	}
-}
-
 // checkEndpoint looks at what a private endpoint leads to. The connections that come of it are made by azure.Complete.
 func checkEndpoint(w *write) error {
 	wanted := map[string]bool{}

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -15,55 +16,50 @@ type clause struct {
 	value string
 }
 
-// field tells whether a document fits the value of a clause.
-type field func(c *call, d *azure.Document, value string) bool
+// fits tells whether a document is one of those that a clause selects.
+type fits func(d *azure.Document) bool
+
+// fieldOf makes the comparison with the value of a clause.
+type fieldOf func(c *call, value string) fits
 
 // memberField compares a member of the document, without case.
-func memberField(path string) field {
-	return func(_ *call, d *azure.Document, value string) bool {
-		return strings.EqualFold(textAt(d.Body, path), value)
+func memberField(path string) fieldOf {
+	return func(_ *call, value string) fits {
+		return func(d *azure.Document) bool { return strings.EqualFold(textAt(d.Body, path), value) }
 	}
 }
 
 // resourceFields are what lists of resources can be filtered by (az-cli §5).
-var resourceFields = map[string]field{
-	"resourcetype": func(_ *call, d *azure.Document, value string) bool { return azure.Fold(d.Type()) == azure.Fold(value) },
-	"resourcegroup": func(_ *call, d *azure.Document, value string) bool {
-		return azure.Fold(d.ID.ResourceGroup()) == azure.Fold(value)
-	},
-	"name": memberField("name"), "location": memberField("location"), "identity/principalid": memberField("identity.principalId"),
-	"kind": memberField("kind"),
+var resourceFields = map[string]fieldOf{
+	"resourcetype":         memberField("type"),
+	"resourcegroup":        inGroup,
+	"name":                 memberField("name"),
+	"location":             memberField("location"),
+	"kind":                 memberField("kind"),
+	"identity/principalid": memberField("identity.principalId"),
+}
+
+func inGroup(_ *call, group string) fits {
+	return func(d *azure.Document) bool { return azure.Fold(d.ID.ResourceGroup()) == azure.Fold(group) }
 }
 
 // filter keeps the documents that fit $filter. What cannot be compared is an error, since a client that narrows a list
 // must not be given a wider one.
-func (c *call) filter(documents []*azure.Document, fields map[string]field) ([]*azure.Document, error) {
+func (c *call) filter(documents []*azure.Document, fields map[string]fieldOf) ([]*azure.Document, error) {
 	text := c.query("$filter")
 	clauses, problem := parseFilter(text)
-	for _, part := range clauses {
-		if fields[part.name] == nil && problem == "" {
-			problem = "'" + part.name + "' is not known here"
-		}
-	}
 	if problem != "" {
 		return nil, errFilter.with(text, problem)
 	}
-	var kept []*azure.Document
-	for _, d := range documents {
-		if c.fits(d, clauses, fields) {
-			kept = append(kept, d)
-		}
-	}
-	return kept, nil
-}
-
-func (c *call) fits(d *azure.Document, clauses []clause, fields map[string]field) bool {
 	for _, part := range clauses {
-		if !fields[part.name](c, d, part.value) {
-			return false
+		compare, known := fields[part.name]
+		if !known {
+			return nil, errFilter.with(text, "'"+part.name+"' is not known here")
 		}
+		selects := compare(c, part.value)
+		documents = slices.DeleteFunc(slices.Clone(documents), func(d *azure.Document) bool { return !selects(d) })
 	}
-	return true
+	return documents, nil
 }
 
 // parseFilter reads clauses joined by "and", the part of OData that az and the SDKs use. problem is empty if it can.

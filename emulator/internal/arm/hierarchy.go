@@ -129,10 +129,7 @@ func registerProvider(c *call) (answer, error) {
 }
 
 // parentGroupLink: whoever moves a management group below another changes the other.
-var parentGroupLink = link{
-	path: "properties.details.parent.id", action: "Microsoft.Management/managementGroups/write",
-	ids: idAt("properties.details.parent.id"),
-}
+var parentGroupLink = link{path: "properties.details.parent.id", action: "Microsoft.Management/managementGroups/write"}
 
 // moving is the right that moving something below a management group takes, since it brings the roles that are assigned
 // to the group.

@@ -17,6 +17,8 @@ var homes = map[string]string{
 	"microsoft.containerinstance":       azure.TypeResourceGroup,
 	"microsoft.compute":                 azure.TypeResourceGroup,
 	"microsoft.web":                     azure.TypeResourceGroup,
+	"microsoft.app":                     azure.TypeResourceGroup,
+	"microsoft.containerservice":        azure.TypeResourceGroup,
 	"microsoft.machinelearningservices": azure.TypeResourceGroup,
 	"microsoft.management":              azure.TypeTenant,
 }

@@ -30,11 +30,11 @@ type kind struct {
 	find func(*call, azure.ResourceID) (*azure.Document, bool)
 	list func(*call, target) ([]*azure.Document, error)
 	// fields are what $filter may compare, by folded name.
-	fields map[string]field
+	fields map[string]fieldOf
 	// returned says that DELETE answers with what it removed.
 	returned bool
-	// plainOK says that PUT answers 200 for a new document too.
-	plainOK bool
+	// created and replaced are the statuses of PUT where clients insist on others than 201 and 200.
+	created, replaced int
 	// actions are what POST does, by folded name.
 	actions map[string]action
 }
@@ -67,7 +67,7 @@ func kinds() []kind {
 			name: azure.TypeManagementGroup, links: []link{parentGroupLink}, check: checkManagementGroup,
 		},
 		{
-			name: azure.TypeManagementSubscription, methods: withoutPatch, check: checkManagedSubscription,
+			name: azure.TypeManagementSubscription, methods: withoutPatch, check: checkManagedSubscription, created: http.StatusOK,
 		},
 		{
 			name: azure.TypeRegistry, located: true, readOnly: registryReads,
@@ -83,12 +83,12 @@ func kinds() []kind {
 			check: checkScopeMap, remove: removeScopeMap,
 		},
 		{name: azure.TypeToken, readOnly: append([]string{"properties.credentials"}, childReads...), show: showToken},
-		{name: azure.TypeTask, located: true, readOnly: childReads, plainOK: true}, // az-cli §1, surprise 2
+		{name: azure.TypeTask, located: true, readOnly: childReads, created: http.StatusOK}, // az-cli §1, surprise 2
 		{
 			name: azure.TypePrivateEndpointConnection, methods: withoutPatch, check: checkConnection,
 		},
 		{
-			name: azure.TypePrivateEndpoint, located: true, links: []link{subnetLink},
+			name: azure.TypePrivateEndpoint, located: true, links: []link{joinSubnet("properties.subnet.id")},
 			readOnly: []string{"properties.provisioningState", "properties.networkInterfaces", "properties.customDnsConfigs"},
 			check:    checkEndpoint, show: showEndpoint,
 		},
@@ -97,12 +97,30 @@ func kinds() []kind {
 			check: checkAssignment, list: listAssignments, fields: assignmentFields,
 		},
 		{
-			name: azure.TypeRoleDefinition, methods: withoutPatch, returned: true,
+			name: azure.TypeRoleDefinition, methods: withoutPatch, returned: true, replaced: http.StatusCreated,
 			check: checkRole, remove: removeRole, find: findRole, list: listRoles, fields: roleFields,
 		},
 		{
 			name: azure.TypeUserAssignedIdentity, located: true,
 			readOnly: []string{"properties.principalId", "properties.clientId", "properties.tenantId"},
+		},
+
+		// Places: what stands in a subnet, or on another's network interface.
+		{name: azure.TypeNetworkInterface, located: true, links: []link{joinSubnet("properties.ipConfigurations[].properties.subnet.id")}},
+		{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
+		{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
+		{name: azure.TypeAgentPool, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetResourceId")}},
+		{
+			name: azure.TypeVirtualMachine, located: true,
+			links: []link{{path: "properties.networkProfile.networkInterfaces[].id", action: "Microsoft.Network/networkInterfaces/join/action"}},
+		},
+		{
+			name: "Microsoft.App/managedEnvironments", located: true,
+			links: []link{joinSubnet("properties.vnetConfiguration.infrastructureSubnetId")},
+		},
+		{
+			name: "Microsoft.ContainerService/managedClusters", located: true,
+			links: []link{joinSubnet("properties.agentPoolProfiles[].vnetSubnetID")},
 		},
 	}
 }

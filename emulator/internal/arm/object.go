@@ -92,6 +92,28 @@ func removeAt(object map[string]any, path string) {
 	}
 }
 
+// textsAt returns the strings at a path, in which a name with [] after it stands for every item of a list.
+func textsAt(value any, path string) []string {
+	if path == "" {
+		if text, isText := value.(string); isText && text != "" {
+			return []string{text}
+		}
+		return nil
+	}
+	name, rest, _ := strings.Cut(path, ".")
+	name, isList := strings.CutSuffix(name, "[]")
+	object, _ := value.(map[string]any)
+	if !isList {
+		return textsAt(object[name], rest)
+	}
+	var texts []string
+	items, _ := object[name].([]any)
+	for _, item := range items {
+		texts = append(texts, textsAt(item, rest)...)
+	}
+	return texts
+}
+
 // objectsAt returns the objects in the list at a path.
 func objectsAt(object map[string]any, path string) []map[string]any {
 	value, _ := lookUp(object, path)

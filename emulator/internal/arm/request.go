@@ -30,6 +30,8 @@ type call struct {
 	principal string
 	// state is what the call judges by: of the moment it began, or for a write of the moment it got its turn.
 	state *azure.State
+	// revision is that of the change which the call made; 0 if it made none.
+	revision int64
 }
 
 // open checks what every call must have: a version, and a token. ARM complains of the version first.

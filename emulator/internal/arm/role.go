@@ -77,14 +77,14 @@ func listRoles(c *call, t target) ([]*azure.Document, error) {
 
 // roleFields are what a list of roles can be narrowed by (az-cli §8). Every list has at most what is assignable at its
 // scope, so that the two calls narrow nothing further.
-var roleFields = map[string]field{
+var roleFields = map[string]fieldOf{
 	"rolename":          memberField("properties.roleName"),
 	"type":              memberField("properties.type"),
 	"atscope()":         everyRole,
 	"atscopeandbelow()": everyRole,
 }
 
-func everyRole(*call, *azure.Document, string) bool { return true }
+func everyRole(*call, string) fits { return func(*azure.Document) bool { return true } }
 
 // assignable reports whether a role may be assigned at a scope.
 func (c *call) assignable(role *azure.Document, scope azure.ResourceID) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -133,6 +134,9 @@ func (s *server) adapt(serve handler) http.Handler {
 		if err != nil {
 			s.fail(w, r, err)
 			return
+		}
+		if c.revision != 0 {
+			w.Header().Set("X-Acrlocal-Revision", strconv.FormatInt(c.revision, 10))
 		}
 		a.write(w)
 	})

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -108,14 +109,18 @@ func (w *write) begin() error {
 
 // checkTag holds a change against the entity tags that the client names.
 func (c *call) checkTag(old *azure.Document) error {
+	match, noMatch := c.r.Header.Get("If-Match"), c.r.Header.Get("If-None-Match")
+	if match == "" && noMatch == "" {
+		return nil
+	}
 	tag := ""
 	if old != nil {
 		tag = entityTag(c.show(old))
 	}
-	if match := c.r.Header.Get("If-Match"); match != "" && !tagIn(match, tag) {
+	switch {
+	case match != "" && !tagIn(match, tag):
 		return errPrecondition.with("If-Match", tag)
-	}
-	if noMatch := c.r.Header.Get("If-None-Match"); noMatch != "" && tagIn(noMatch, tag) {
+	case noMatch != "" && tagIn(noMatch, tag):
 		return errPrecondition.with("If-None-Match", tag)
 	}
 	return nil
@@ -153,10 +158,10 @@ func (w *write) finish() (answer, error) {
 
 // status tells a new document from a replaced one, where clients can stand it (az-cli §6.2).
 func (w *write) status() int {
-	if w.old == nil && !w.kind.plainOK {
-		return http.StatusCreated
+	if w.old == nil {
+		return cmp.Or(w.kind.created, http.StatusCreated)
 	}
-	return http.StatusOK
+	return cmp.Or(w.kind.replaced, http.StatusOK)
 }
 
 // fill sets the members by which ARM knows a resource, and brings back those that are read-only.
@@ -209,7 +214,7 @@ func (c *call) commit(change azure.Change) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Backend.Apply(c.r.Context(), complete)
+	c.revision, err = c.Backend.Apply(c.r.Context(), complete)
 	return err
 }
 
