@@ -85,6 +85,7 @@ type ExplainedAnswer struct {
 // PlaceStatus describes a place as the emulator sees it.
 type PlaceStatus struct {
 	Name     string `json:"name"`
+	Kind     string `json:"kind,omitempty"`
 	Address  string `json:"address,omitempty"`
 	Network  string `json:"network,omitempty"`
 	Subnet   string `json:"subnet,omitempty"`

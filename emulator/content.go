@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
 	"github.com/acrlocal/acrlocal/gate"
@@ -27,8 +28,9 @@ type contents struct {
 	open map[string]*oci.Registry
 }
 
-// registry returns the content of the registry of that folded name.
+// registry returns the content of the registry of that name, in any case.
 func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, error) {
+	name = azure.Fold(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r := c.open[name]; r != nil {

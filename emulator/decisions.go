@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -62,12 +63,8 @@ type decisionLog struct {
 	render func(logged) DecisionEntry
 }
 
-// add appends a decision. Its status is the refusal's, or 200 until done says otherwise.
+// add appends a decision. Its status is the refusal's, until done says otherwise; 0 is not known yet.
 func (l *decisionLog) add(d *logged) {
-	d.status = http.StatusOK
-	if d.record.Decision.Verdict != gate.Allow {
-		d.status = d.record.Decision.Reason().Info().Status
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.ring) < logCapacity {
@@ -76,6 +73,14 @@ func (l *decisionLog) add(d *logged) {
 		l.ring[l.next] = d
 	}
 	l.next = (l.next + 1) % logCapacity
+}
+
+// note changes an entry that readers may see already: the token service may think again after the gate allowed.
+func (l *decisionLog) note(d *logged, change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	d.status = d.record.Decision.Reason().Info().Status
 }
 
 // done notes how the request ended and writes the decision's line.
@@ -130,7 +135,7 @@ func (d logged) entry() DecisionEntry {
 		OperationName: operationName(q), CallerIPAddress: q.Source.Peer.String(), CorrelationID: d.record.CorrelationID,
 		DurationMs: float64(d.record.Took.Microseconds()) / 1000, Identity: identityName(q.Credential),
 		LoginServer: q.Registry + ".azurecr.io", Repository: q.Operation.Repository, Reference: q.Operation.Reference,
-		ResultDescription: strconv.Itoa(d.status), UserAgent: d.userAgent,
+		ResultDescription: strconv.Itoa(cmp.Or(d.status, http.StatusOK)), UserAgent: d.userAgent,
 		Verdict: decision.Verdict, Stage: step.Stage, Reason: step.Reason, Rule: step.Rule, Why: step.Why(q),
 		Place: d.place, Endpoint: q.Source.Endpoint, Revision: decision.Revision, Steps: decision.Steps(),
 	}

@@ -10,15 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
-	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
-	"github.com/acrlocal/acrlocal/emulator/internal/store/sqlite"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 	"github.com/acrlocal/acrlocal/gate"
 	"github.com/acrlocal/acrlocal/identity"
@@ -46,7 +44,9 @@ type Emulator struct {
 	listeners listeners
 	closers   []io.Closer
 	temporary string // directory to remove at the end, if any
-	ready     atomic.Bool
+
+	stop       context.CancelFunc // ends the background work
+	background sync.WaitGroup
 }
 
 // New makes an emulator with its start-up state. Nothing listens yet. An error names the file and line of a seed, or
@@ -56,7 +56,7 @@ func New(o Options) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Emulator{options: o, log: &decisionLog{}}
+	e := &Emulator{options: o, log: &decisionLog{}, stop: func() {}}
 	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
 	for _, step := range []func() error{e.openSeed, e.openStore, e.openLog, e.openIdentity, e.openServices, e.openState, e.openImages} {
 		if err := step(); err != nil {
@@ -75,34 +75,6 @@ func (e *Emulator) openSeed() error {
 	parsed, err := readSeeds(seeds)
 	e.seed = parsed
 	return err
-}
-
-// openStore opens the state: in a directory that stays, or in memory with blobs in a private temporary directory.
-func (e *Emulator) openStore() error {
-	dir, path := e.options.Data, ""
-	if dir == "" {
-		temporary, err := os.MkdirTemp("", "acrlocal-")
-		if err != nil {
-			return err
-		}
-		dir, e.temporary = temporary, temporary
-	} else {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		path = filepath.Join(dir, "state.db")
-	}
-	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: path, Now: e.options.Now})
-	if err != nil {
-		return fmt.Errorf("open the state in %s: %w", dir, err)
-	}
-	e.closers = append(e.closers, db)
-	e.content = &contents{
-		store: db, dir: dir, storage: oci.NewStorage(e.options.MaxStorage), now: e.options.Now, logger: e.options.Logger,
-		open: map[string]*oci.Registry{},
-	}
-	e.core = &core{store: db}
-	return nil
 }
 
 func (e *Emulator) openLog() error {
@@ -163,10 +135,12 @@ func (e *Emulator) openState() error {
 func (e *Emulator) Close() error {
 	var errs []error
 	errs = append(errs, e.listeners.close())
+	e.stop()
+	e.background.Wait()
 	if e.content != nil {
 		e.content.close()
 	}
-	for _, c := range e.closers {
+	for _, c := range slices.Backward(e.closers) {
 		errs = append(errs, c.Close())
 	}
 	if e.temporary != "" {
@@ -232,6 +206,9 @@ func (e *Emulator) Start(ctx context.Context) error {
 		}
 	}
 	e.listeners.manage, err = e.listen(ctx, e.options.Manage, e.management())
+	sweeping, stop := context.WithCancel(ctx)
+	e.stop = stop
+	e.background.Go(func() { e.sweep(sweeping) })
 	return err
 }
 

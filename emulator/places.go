@@ -29,7 +29,7 @@ func (e *Emulator) route(w *world, place, registryName string) (azure.Place, azu
 
 func placeStatus(at azure.Place, hop azure.Hop) PlaceStatus {
 	return PlaceStatus{
-		Name: at.Name, Address: hop.Peer.String(), Network: at.Network, Subnet: at.Subnet, Resource: at.Resource,
+		Name: at.Name, Kind: string(at.Kind), Address: hop.Peer.String(), Network: at.Network, Subnet: at.Subnet, Resource: at.Resource,
 		Endpoint: hop.EndpointID, Quirk: hop.Quirk,
 	}
 }

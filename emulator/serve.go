@@ -71,8 +71,11 @@ func (e *Emulator) observe(r *http.Request, record gate.Record) {
 	if !ok {
 		return
 	}
-	entry.record, entry.userAgent, entry.place = record, r.UserAgent(), e.placeName(r)
-	e.log.add(entry)
+	again := entry.record.ID == record.ID
+	e.log.note(entry, func() { entry.record, entry.userAgent, entry.place = record, r.UserAgent(), e.placeName(r) })
+	if !again {
+		e.log.add(entry)
+	}
 }
 
 // placeName names the place that a request comes from: as the proxy was told, or as a document shows the address.

@@ -1,7 +1,119 @@
 package main
 
-import "errors"
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
-type fromCommand struct{ manage }
+	"github.com/acrlocal/acrlocal/emulator"
+	"github.com/acrlocal/acrlocal/gate"
+)
 
-func (c *fromCommand) Run() error { return errors.New("soon") }
+type fromCommand struct {
+	manage
+	Place     string   `arg:"" help:"An IP address, a resource ID, or the tail of one: containerGroups/worker, virtualNetworks/hub/subnets/app."`
+	Command   []string `arg:"" optional:"" passthrough:"" help:"The program and its arguments, after --. Without it, your shell at the place."`
+	As        string   `help:"Act as this principal instead of the place's own identity." placeholder:"PRINCIPAL"`
+	Anonymous bool     `help:"Act as nobody."`
+	Isolated  bool     `help:"Run in a network namespace whose only way out is the emulator (Linux): for programs that ignore proxies."`
+	State     string   `help:"Directory in which az keeps what it knows of the place." placeholder:"DIR"`
+}
+
+// Help shows what the help text of the flags cannot.
+func (*fromCommand) Help() string {
+	return `Examples:
+  acrlocal from containerGroups/worker -- crane manifest myregistry.azurecr.io/hello:v1
+  acrlocal from 203.0.113.7 --as acac10ca-3000-4000-8000-000000000001 -- oras repo ls myregistry.azurecr.io
+  acrlocal from sites/shop`
+}
+
+// Run runs the program and ends with its exit code. If a registry refused something meanwhile and the program failed,
+// one line says what, and what would turn it round.
+func (c *fromCommand) Run(ctx context.Context, io streams) error {
+	as := c.As
+	if c.Anonymous {
+		as = "anonymous"
+	}
+	var place emulator.PlaceAnswer
+	query := url.Values{"name": {c.Place}, "as": {as}}
+	if err := c.get(ctx, "/api/place?"+query.Encode(), &place); err != nil {
+		return err
+	}
+	ca, err := c.authority(ctx)
+	if err != nil {
+		return err
+	}
+	command := c.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	started := time.Now()
+	code, err := emulator.Run(ctx, emulator.RunOptions{
+		Proxy: c.host(), CA: ca, Place: place, Command: command, Isolated: c.Isolated, State: c.State,
+		Stdin: io.in, Stdout: io.out, Stderr: io.err,
+	})
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		c.say(ctx, io, place.Name, started)
+		return exitCode(code)
+	}
+	return nil
+}
+
+// host is the management address without its scheme.
+func (c *fromCommand) host() string {
+	_, host, found := strings.Cut(c.url(""), "://")
+	if !found {
+		return c.url("")
+	}
+	return host
+}
+
+// maxCertificate bounds the authority's certificate, in bytes.
+const maxCertificate = 1 << 20
+
+func (c *fromCommand) authority(ctx context.Context) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url("/ca.pem"), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(io.LimitReader(response.Body, maxCertificate))
+}
+
+// say prints one line about the last refusal that the program met.
+func (c *fromCommand) say(ctx context.Context, io streams, place string, since time.Time) {
+	var entries []emulator.DecisionEntry
+	if err := c.get(ctx, "/api/decisions?last=100", &entries); err != nil {
+		return
+	}
+	var last *emulator.DecisionEntry
+	for i := range entries {
+		e := &entries[i]
+		if e.Place != place || e.TimeGenerated.Before(since) || e.Verdict == gate.Allow {
+			continue
+		}
+		if last == nil || e.Verdict == gate.Deny || last.Verdict == gate.Challenge {
+			last = e
+		}
+	}
+	if last == nil {
+		return
+	}
+	line := fmt.Sprintf("acrlocal: %s %s: %s", last.ID, last.Reason, last.Why)
+	var full emulator.DecisionEntry
+	if c.get(ctx, "/api/decisions/"+url.PathEscape(last.ID), &full) == nil && len(full.Remedy) > 0 {
+		line += "; to turn it round: " + strings.Join(full.Remedy, " && ")
+	}
+	fmt.Fprintln(io.err, line)
+}
