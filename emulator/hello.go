@@ -19,11 +19,15 @@ func HelloImage(text string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
+	file := &v1.ConfigFile{
+		OS: "linux", Architecture: "amd64", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
+		Config: v1.Config{Cmd: []string{"/hello.txt"}, Labels: map[string]string{"org.opencontainers.image.title": "hello"}},
+	}
+	base, err := mutate.ConfigFile(empty.Image, file)
 	if err != nil {
 		return nil, err
 	}
-	return mutate.Config(image, v1.Config{Cmd: []string{"/hello.txt"}, Labels: map[string]string{"org.opencontainers.image.title": "hello"}})
+	return mutate.AppendLayers(base, layer)
 }
 
 // textLayer is a layer with /hello.txt, of 1970, so that its digest depends on nothing but the text.

@@ -1,5 +1,11 @@
 package gate
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Verdict is the outcome of a decision or of one of its steps.
 type Verdict uint8
 
@@ -20,6 +26,19 @@ func (v Verdict) String() string { return verdictNames[v] }
 
 // MarshalText renders the verdict as String does.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote. Anything else is an error, and leaves Deny.
+func (v *Verdict) UnmarshalText(text []byte) error { return unmarshalName(v, verdictNames[:], text) }
+
+// unmarshalName finds a name in a table of names and sets the value to its place there.
+func unmarshalName[T ~uint8](value *T, names []string, text []byte) error {
+	at := slices.Index(names, string(text))
+	*value = T(max(at, 0)) //nolint:gosec // the tables are short
+	if at < 0 {
+		return fmt.Errorf("%.40q is none of %s", text, strings.Join(names, ", "))
+	}
+	return nil
+}
 
 // Stage is one of the four stages of a decision, in order.
 type Stage uint8
@@ -42,6 +61,9 @@ func (s Stage) String() string { return stageNames[s] }
 
 // MarshalText renders the stage as String does.
 func (s Stage) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Stage) UnmarshalText(text []byte) error { return unmarshalName(s, stageNames[:], text) }
 
 // Step is one stage's word.
 type Step struct {
