@@ -357,6 +357,8 @@ func conditionHolds(condition, action, repository string) bool {
 	switch test[1] {
 	case "StringEqualsIgnoreCase":
 		return strings.EqualFold(repository, test[2])
+	case "StringNotEqualsIgnoreCase":
+		return !strings.EqualFold(repository, test[2])
 	case "StringStartsWithIgnoreCase":
 		return strings.HasPrefix(lower(repository), lower(test[2]))
 	}
