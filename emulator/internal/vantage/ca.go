@@ -71,11 +71,11 @@ func (c *CA) File() (string, error) {
 
 // TLS returns the configuration of a server that is every emulated host. It presents a leaf for the host that a tunnel
 // leads to; on a real network, for the name that the client asks for, or else the address that it dialled. It offers
-// HTTP/2: an http.Server with it must have no TLSConfig of its own, or one that offers HTTP/2 too.
+// HTTP/1.1 alone: over HTTP/2 the uploads of one client share a window, so that one that waits for another can stop both.
 func (c *CA) TLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"h2", "http/1.1"},
+		NextProtos: []string{"http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return c.Leaf(presented(hello))
 		},
