@@ -118,6 +118,20 @@ func (d *directory) tail(name string) []identity.Principal {
 	return found
 }
 
+// near returns the principals whose names come near to one: user names, and the ends of resources' IDs.
+func (d *directory) near(name string) []string {
+	var names []string
+	for _, source := range slices.Sorted(maps.Keys(d.bySource)) {
+		p := d.bySource[source]
+		if segments := strings.Split(p.Resource, "/"); len(segments) > 1 {
+			names = append(names, strings.Join(segments[len(segments)-2:], "/"))
+		} else if p.UserName != "" {
+			names = append(names, p.UserName)
+		}
+	}
+	return azure.Near(name, names)
+}
+
 // groupsOf returns the groups that each principal is a direct member of, by folded object ID.
 func groupsOf(s *azure.State) map[string][]string {
 	groups := map[string][]string{}

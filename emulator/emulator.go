@@ -47,6 +47,7 @@ type Emulator struct {
 
 	stop       context.CancelFunc // ends the background work
 	background sync.WaitGroup
+	closed     sync.Once
 }
 
 // New makes an emulator with its start-up state. Nothing listens yet. An error names the file and line of a seed, or
@@ -58,7 +59,7 @@ func New(o Options) (*Emulator, error) {
 	}
 	e := &Emulator{options: o, log: &decisionLog{}, stop: func() {}}
 	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
-	for _, step := range []func() error{e.openSeed, e.openStore, e.openLog, e.openIdentity, e.openServices, e.openState, e.openImages} {
+	for _, step := range []func() error{e.openSeed, e.openStore, e.openLog, e.openIdentity, e.openServices, e.openState} {
 		if err := step(); err != nil {
 			_ = e.Close()
 			return nil, err
@@ -122,19 +123,30 @@ func (e *Emulator) openServices() error {
 	return nil
 }
 
-// openState loads the state that was kept, or begins with the seed.
+// openState loads the state that was kept, or begins with the seed. Documents come last: a start that was broken off
+// begins again.
 func (e *Emulator) openState() error {
-	kept, err := e.core.load(context.Background())
+	ctx := context.Background()
+	kept, err := e.core.load(ctx)
 	if err != nil || kept {
 		return err
 	}
-	return e.core.replace(context.Background(), e.seed.documents())
+	if err := e.openImages(ctx); err != nil {
+		return err
+	}
+	return e.core.replace(ctx, e.seed.documents())
 }
 
 // Close stops the listeners, ends the requests that are under way, and releases everything. Temporary state is removed.
-func (e *Emulator) Close() error {
+// Closing again does nothing.
+func (e *Emulator) Close() (err error) {
+	e.closed.Do(func() { err = e.close() })
+	return err
+}
+
+func (e *Emulator) close() error {
 	var errs []error
-	errs = append(errs, e.listeners.close())
+	e.listeners.close()
 	e.stop()
 	e.background.Wait()
 	if e.content != nil {
@@ -160,45 +172,67 @@ func (e *Emulator) Reset(ctx context.Context) error {
 		return err
 	}
 	e.log.reset()
-	return e.openImages()
+	return e.openImages(ctx)
 }
 
 // Ready waits until tokens can be issued, which takes the first start on a machine a moment.
 func (e *Emulator) Ready(ctx context.Context) error { return e.keys.Ready(ctx) }
 
-// listeners are the open listeners and the servers on them.
+// listeners are the open listeners.
 type listeners struct {
 	service, manage net.Addr
-	registries      map[string]net.Addr
-	servers         []*http.Server
+	registries      map[string]net.Addr // by folded name
+	doors           []door
+}
+
+// door is a listener and the server of what comes in by it.
+type door struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// serve lets everybody in. It comes when all addresses are known, so that no request sees half of them.
+func (l *listeners) serve(ctx context.Context) {
+	for _, d := range l.doors {
+		go func() { _ = d.server.Serve(d.listener) }()
+		context.AfterFunc(ctx, func() { _ = d.server.Close() })
+	}
 }
 
 // close ends the servers, giving requests under way a moment.
-func (l *listeners) close() error {
+func (l *listeners) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	for _, s := range l.servers {
-		if err := s.Shutdown(ctx); err != nil {
-			_ = s.Close()
+	for _, d := range l.doors {
+		if err := d.server.Shutdown(ctx); err != nil {
+			_ = d.server.Close()
 		}
+		_ = d.listener.Close() // also one whose server never began
 	}
-	return nil
 }
 
 // Start opens the listeners. Their addresses are known when it returns; they close with ctx, or with Close.
 func (e *Emulator) Start(ctx context.Context) error {
-	service, err := e.listen(ctx, e.options.Listen, http.HandlerFunc(e.serve))
-	if err != nil {
+	if err := e.openListeners(ctx); err != nil {
 		return err
 	}
-	e.listeners.service = service
+	e.listeners.serve(ctx)
+	sweeping, stop := context.WithCancel(ctx)
+	e.stop = stop
+	e.background.Go(func() { e.sweep(sweeping) })
+	return nil
+}
+
+func (e *Emulator) openListeners(ctx context.Context) (err error) {
+	if e.listeners.service, err = e.listen(ctx, e.options.Listen, http.HandlerFunc(e.serve)); err != nil {
+		return err
+	}
 	e.listeners.registries = map[string]net.Addr{}
 	for name, address := range e.options.RegistryListen {
-		at, err := e.listen(ctx, address, e.serveRegistry(azure.Fold(name)))
-		if err != nil {
+		name = azure.Fold(name)
+		if e.listeners.registries[name], err = e.listen(ctx, address, e.serveRegistry(name)); err != nil {
 			return err
 		}
-		e.listeners.registries[azure.Fold(name)] = at
 	}
 	for _, a := range e.options.Attach {
 		if err := e.attach(ctx, a); err != nil {
@@ -206,9 +240,6 @@ func (e *Emulator) Start(ctx context.Context) error {
 		}
 	}
 	e.listeners.manage, err = e.listen(ctx, e.options.Manage, e.management())
-	sweeping, stop := context.WithCancel(ctx)
-	e.stop = stop
-	e.background.Go(func() { e.sweep(sweeping) })
 	return err
 }
 
@@ -231,7 +262,7 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// listen serves a handler at an address, plain HTTP and TLS on the same port.
+// listen opens a door to a handler at an address, plain HTTP and TLS on the same port. Nobody is let in yet.
 func (e *Emulator) listen(ctx context.Context, address string, h http.Handler) (net.Addr, error) {
 	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -245,9 +276,6 @@ func (e *Emulator) listen(ctx context.Context, address string, h http.Handler) (
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: log.New(io.Discard, "", 0), TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
-	e.listeners.servers = append(e.listeners.servers, server)
-	l := vantage.Listen(inner, e.ca.TLS(), trusted)
-	go func() { _ = server.Serve(l) }()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
+	e.listeners.doors = append(e.listeners.doors, door{vantage.Listen(inner, e.ca.TLS(), trusted), server})
 	return inner.Addr(), nil
 }

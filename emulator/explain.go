@@ -20,7 +20,7 @@ func (e *Emulator) Explain(q ExplainRequest) (Explanation, error) {
 	case !ok:
 		return Explanation{}, fmt.Errorf("%q is no operation: there are %s", q.Do, operationNames())
 	case !known:
-		return Explanation{}, fmt.Errorf("there is no registry %q", q.Registry)
+		return Explanation{}, w.noRegistry(q.Registry)
 	}
 	at, hop, err := e.route(w, q.From, q.Registry)
 	if err != nil {
@@ -74,6 +74,23 @@ func explainOne(s *gate.Snapshot, q gate.Request) ExplainedAnswer {
 		answer.Remedy = remediesFor(s, q)
 	}
 	return answer
+}
+
+// noRegistry is the error for a registry that does not exist; it names those that come near.
+func (w *world) noRegistry(name string) error {
+	var names []string
+	for _, d := range w.state.OfType(registryType) {
+		names = append(names, d.ID.Name())
+	}
+	return notFound("there is no registry %q%s", name, didYouMean(azure.Near(name, names)))
+}
+
+// didYouMean ends the text of an error with what may have been meant.
+func didYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(names, " or ") + "?"
 }
 
 func operationNames() string {

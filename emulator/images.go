@@ -12,8 +12,7 @@ import (
 const helloText = "Hello from a registry that says no, and why.\n"
 
 // openImages puts the seed's images into their registries. Those that are there already stay as they are.
-func (e *Emulator) openImages() error {
-	ctx := context.Background()
+func (e *Emulator) openImages(ctx context.Context) error {
 	for _, image := range e.seed.images {
 		content, err := e.content.registry(ctx, azure.Fold(image.registry))
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
@@ -166,6 +166,12 @@ func (e *Emulator) entry(d logged) DecisionEntry {
 	if r, ok := e.core.world.Load().snapshot.Registry(d.record.Request.Registry); ok {
 		entry.LoginServer, entry.ResourceID = r.LoginServer, r.ID
 	}
+	if id, err := azure.ParseResourceID(entry.ResourceID); err == nil {
+		entry.SubscriptionID = id.Subscription()
+		if document, ok := e.core.State().Get(id.Key()); ok {
+			entry.Region, _ = document.Body["location"].(string)
+		}
+	}
 	return entry
 }
 
@@ -220,6 +226,3 @@ func networkOf(r gate.Registry) string {
 	}
 	return "selected networks"
 }
-
-// hostPort is an address as a URL's host.
-func hostPort(a net.Addr) string { return a.String() }

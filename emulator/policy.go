@@ -24,9 +24,7 @@ func (p projection) all(s *azure.State, people *directory) (gate.Policy, error) 
 		policy.Principals = append(policy.Principals, gatePrincipal(people.bySource[source]))
 	}
 	change := touched{registries: map[string]bool{}, assignments: map[string]bool{}, roles: map[string]bool{}, endpoints: true, subscriptions: true}
-	for _, d := range s.All() {
-		change.note(d)
-	}
+	change.noteAll(s.All())
 	delta, err := p.project(nil, s, change)
 	delta.Put.Services, delta.Put.Principals = policy.Services, policy.Principals
 	return delta.Put, err
@@ -35,11 +33,14 @@ func (p projection) all(s *azure.State, people *directory) (gate.Policy, error) 
 // change projects what a change touched, given the worlds before and after it.
 func (p projection) change(old, next *world, t touched) (gate.Change, error) {
 	if t.settings {
-		return p.everything(old, next)
+		t.noteAll(next.state.OfType(registryType))
 	}
 	delta, err := p.project(old.state, next.state, t)
 	if err != nil {
 		return delta, err
+	}
+	if t.settings {
+		delta.Put.Services = p.services(next.state)
 	}
 	for source := range t.sources {
 		before, was := old.people.bySource[source]
@@ -52,12 +53,6 @@ func (p projection) change(old, next *world, t touched) (gate.Change, error) {
 		}
 	}
 	return delta, nil
-}
-
-// everything projects the whole state again, which a change of the emulator's settings asks for.
-func (p projection) everything(_, next *world) (gate.Change, error) {
-	policy, err := p.all(next.state, next.people)
-	return gate.Change{Put: policy}, err
 }
 
 // touched is what a change touched, in terms of policy.
@@ -84,6 +79,12 @@ func noteTouched(old, next *azure.State, keys []string) touched {
 		}
 	}
 	return t
+}
+
+func (t *touched) noteAll(documents []*azure.Document) {
+	for _, d := range documents {
+		t.note(d)
+	}
 }
 
 // note sorts a document by what it bears upon.

@@ -69,7 +69,7 @@ func (w *world) findPrincipal(name string) (identity.Principal, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return identity.Principal{}, fmt.Errorf("there is no principal %q: give an object ID, an application ID, a user name, or the end of a resource ID such as containerGroups/worker", name)
+		return identity.Principal{}, fmt.Errorf("there is no principal %q: give an object ID, an application ID, a user name, or the end of a resource ID such as containerGroups/worker%s", name, didYouMean(w.people.near(name)))
 	}
 	var names []string
 	for _, p := range found {

@@ -39,15 +39,14 @@ func remediesFor(s *gate.Snapshot, q gate.Request) []string {
 			return commands
 		}
 		at := situation{snapshot: s, registry: registry, request: q, decision: d}
-		commands = append(commands, r.command(at))
 		if r.apply == nil {
-			return commands
+			return append(commands, r.command(at))
 		}
 		next, err := s.With(r.apply(at))
 		if err != nil {
-			return commands
+			return commands // what the registry would not take is no remedy
 		}
-		s = next
+		commands, s = append(commands, r.command(at)), next
 	}
 	return commands
 }

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
@@ -60,7 +61,7 @@ func (e *Emulator) serveRegistry(name string) http.Handler {
 		ctx := context.WithValue(r.Context(), loggedKey{}, entry)
 		e.registry.ServeHTTP(status, registryRequest(r.WithContext(ctx), name))
 		if entry.record.ID != "" {
-			e.log.done(entry, status.status)
+			e.log.done(entry, status.outcome())
 		}
 	})
 }
@@ -104,7 +105,7 @@ func sourceOf(hop azure.Hop) gate.Source {
 	}
 }
 
-// statusWriter remembers the status of an answer. Unwrap and ReadFrom keep what the writer below can do.
+// statusWriter remembers the status of an answer. Unwrap keeps what the writer below can do.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -116,6 +117,13 @@ func (w *statusWriter) WriteHeader(status int) {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// outcome is what the answer's head told.
+func (w *statusWriter) outcome() outcome {
+	h := w.Header()
+	size, _ := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	return outcome{status: w.status, digest: h.Get("Docker-Content-Digest"), mediaType: h.Get("Content-Type"), size: size}
 }
 
 // Unwrap is for http.ResponseController.

@@ -36,9 +36,15 @@ type Session struct {
 	refused string // ID of the last decision that was not to allow
 }
 
+// errNotStarted reports the use of an emulator that has no addresses yet.
+var errNotStarted = errors.New("the emulator has not been started")
+
 // Session begins to act from a place. The principal is named as in ExplainRequest.As; empty is the identity of the
 // place. The emulator must have been started.
 func (e *Emulator) Session(place, as string) (*Session, error) {
+	if e.listeners.manage == nil {
+		return nil, errNotStarted
+	}
 	pem, err := e.ca.PEM()
 	if err != nil {
 		return nil, err
@@ -47,7 +53,7 @@ func (e *Emulator) Session(place, as string) (*Session, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, errors.New("the certificate authority cannot be read")
 	}
-	proxy := &url.URL{Scheme: "http", Host: e.listeners.manage.String(), User: url.UserPassword(place, "-")}
+	proxy := &url.URL{Scheme: "http", Host: clientAddress(e.listeners.manage), User: url.UserPassword(place, "-")}
 	return &Session{e: e, place: place, as: as, transport: &http.Transport{
 		Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 	}}, nil
@@ -135,7 +141,7 @@ func (s *Session) Options(ctx context.Context, loginServer string) ([]remote.Opt
 	if err != nil {
 		return nil, err
 	}
-	var auth authn.Authenticator = authn.Anonymous
+	auth := authn.Anonymous
 	if refresh != "" {
 		auth = &authn.Basic{Username: RefreshTokenUser, Password: refresh}
 	}
@@ -191,6 +197,9 @@ func (s *Session) Push(ctx context.Context, reference string, image v1.Image) er
 	return remote.Write(ref, image, options...)
 }
 
+// direct sends requests to the emulator itself; a proxy of the environment has no business with them.
+var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // apiVersion is the api-version of the emulator's own calls to ARM.
 const apiVersion = "2025-06-01-preview"
 
@@ -212,7 +221,7 @@ func (e *Emulator) ARM(ctx context.Context, method, resourceID string, body, ans
 	r.Host = "management.azure.com"
 	r.Header.Set("Authorization", "Bearer "+token.Token)
 	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
+	response, err := direct.Do(r)
 	if err != nil {
 		return err
 	}

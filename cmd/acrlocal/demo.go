@@ -24,6 +24,7 @@ func (c *demoCommand) Run(ctx context.Context, io streams) error {
 	}
 	defer os.RemoveAll(state)
 	d := &demo{out: io.out, colours: !c.Plain && isTerminal(io.out), state: state}
+	defer d.close()
 	started := time.Now()
 	for _, act := range acts() {
 		if err := d.play(ctx, act); err != nil {
@@ -233,9 +234,7 @@ func (d *demo) play(ctx context.Context, a act) error {
 
 // start ends the last emulator and starts one with a behaviour, on free ports and with keys of its own.
 func (d *demo) start(ctx context.Context, b gate.Behavior) error {
-	if d.e != nil {
-		_ = d.e.Close()
-	}
+	d.close()
 	var err error
 	d.e, err = emulator.New(emulator.Options{
 		Listen: "127.0.0.1:0", Manage: "127.0.0.1:0", State: d.state, Behavior: b, Version: version,
@@ -244,6 +243,12 @@ func (d *demo) start(ctx context.Context, b gate.Behavior) error {
 		return err
 	}
 	return d.e.Start(ctx)
+}
+
+func (d *demo) close() {
+	if d.e != nil {
+		_ = d.e.Close()
+	}
 }
 
 // apply makes the ARM call. A principal in braces is a place, whose identity is looked up.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,7 +35,7 @@ type upCommand struct {
 }
 
 // Run starts the emulator and waits until it is told to stop.
-func (c *upCommand) Run(ctx context.Context, io streams) error {
+func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 	options, err := c.options(io)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (c *upCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close()
+	defer func() { err = errors.Join(err, e.Close()) }()
 	if err := e.Start(ctx); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (p *Place) As(principal string) *Place {
 
 func (e *Emulator) session(place, as string) *Place {
 	e.t.Helper()
-	s, err := e.Emulator.Session(place, as)
+	s, err := e.Session(place, as)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -20,29 +20,28 @@ func shortNames(all, some []ResourceID) []string {
 
 // nearNames returns the places whose names are nearest to a text, nearest first: the emulator's services are among them.
 func nearNames(ids []ResourceID, text string) []string {
-	type candidate struct {
-		id       ResourceID
-		service  string
-		distance int
-	}
-	wanted := Fold(lastSegment(text))
-	var near []candidate
-	for _, service := range services {
-		near = append(near, candidate{service: service, distance: distance(wanted, lastSegment(service))})
-	}
+	names, byName := slices.Clone(services), map[string]ResourceID{}
 	for _, id := range ids {
-		near = append(near, candidate{id: id, distance: distance(wanted, lastSegment(id.Key()))})
+		names = append(names, id.Key())
+		byName[id.Key()] = id
 	}
-	near = slices.DeleteFunc(near, func(c candidate) bool { return c.distance > max(2, len(wanted)/2) })
-	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
-	var names []string
-	for _, c := range near[:min(len(near), maxNear)] {
-		if c.service == "" {
-			c.service = shortName(ids, c.id)
+	near := Near(text, names)
+	for i, name := range near {
+		if id, ok := byName[name]; ok {
+			near[i] = shortName(ids, id)
 		}
-		names = append(names, c.service)
 	}
-	return names
+	return near
+}
+
+// Near returns the few names that are nearest to a text, nearest first, for errors that help. Of a path, its last segment
+// counts.
+func Near(text string, names []string) []string {
+	wanted := Fold(lastSegment(text))
+	far := func(name string) int { return distance(wanted, Fold(lastSegment(name))) }
+	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return far(name) > max(2, len(wanted)/2) })
+	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(far(a), far(b)) })
+	return near[:min(len(near), maxNear)]
 }
 
 func lastSegment(text string) string {
