@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
@@ -18,20 +20,36 @@ const logCapacity = 4096
 // DecisionEntry is one line of the decision log: the columns of Azure's registry logs (acr-behaviour §8), and those
 // that Azure lacks.
 type DecisionEntry struct {
-	ID                string    `json:"id"`
-	TimeGenerated     time.Time `json:"TimeGenerated"`
-	Category          string    `json:"Category"`
-	OperationName     string    `json:"OperationName"`
-	CallerIPAddress   string    `json:"CallerIpAddress"`
-	CorrelationID     string    `json:"CorrelationId"`
-	DurationMs        float64   `json:"DurationMs"`
-	Identity          string    `json:"Identity,omitempty"`
-	LoginServer       string    `json:"LoginServer"`
-	Repository        string    `json:"Repository,omitempty"`
-	Reference         string    `json:"Tag,omitempty"`
-	ResultDescription string    `json:"ResultDescription"`
-	UserAgent         string    `json:"UserAgent,omitempty"`
-	ResourceID        string    `json:"_ResourceId,omitempty"`
+	// ID names the decision, as in X-Acrlocal-Decision.
+	ID string `json:"id"`
+	// Type is the table that Azure would keep the line in, Category its name among the diagnostic settings.
+	Type     string `json:"Type"`
+	Category string `json:"Category"`
+
+	TimeGenerated   time.Time `json:"TimeGenerated"`
+	OperationName   string    `json:"OperationName"`
+	CallerIPAddress string    `json:"CallerIpAddress"`
+	CorrelationID   string    `json:"CorrelationId"`
+	// DurationMs is how long the deciding took, in milliseconds.
+	DurationMs  float64 `json:"DurationMs"`
+	Identity    string  `json:"Identity,omitempty"`
+	LoginServer string  `json:"LoginServer"`
+	Region      string  `json:"Region,omitempty"`
+	TenantID    string  `json:"TenantId"`
+	// ResultType is Succeeded or Failed, ResultDescription the HTTP status as text.
+	ResultType        string `json:"ResultType"`
+	ResultDescription string `json:"ResultDescription"`
+	UserAgent         string `json:"UserAgent,omitempty"`
+	SourceSystem      string `json:"SourceSystem"`
+	ResourceID        string `json:"_ResourceId,omitempty"`
+	SubscriptionID    string `json:"_SubscriptionId,omitempty"`
+
+	Repository string `json:"Repository,omitempty"`
+	Tag        string `json:"Tag,omitempty"`
+	Digest     string `json:"Digest,omitempty"`
+	MediaType  string `json:"MediaType,omitempty"`
+	// Size is the length of the answer in bytes, where it is known before it is sent.
+	Size int64 `json:"Size,omitempty"`
 
 	Verdict  gate.Verdict `json:"verdict"`
 	Stage    gate.Stage   `json:"stage"`
@@ -51,7 +69,14 @@ type logged struct {
 	record    gate.Record
 	place     string
 	userAgent string
-	status    int
+	outcome   outcome
+}
+
+// outcome is how a request ended, as far as it is known.
+type outcome struct {
+	status            int
+	digest, mediaType string
+	size              int64
 }
 
 // decisionLog keeps the last decisions, and writes them to a file as JSON lines if there is one.
@@ -80,16 +105,15 @@ func (l *decisionLog) note(d *logged, change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
-	d.status = d.record.Decision.Reason().Info().Status
+	d.outcome.status = d.record.Decision.Reason().Info().Status
 }
 
 // done notes how the request ended and writes the decision's line.
-func (l *decisionLog) done(d *logged, status int) {
+func (l *decisionLog) done(d *logged, end outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if status != 0 {
-		d.status = status
-	}
+	end.status = cmp.Or(end.status, d.outcome.status)
+	d.outcome = end
 	if l.out == nil {
 		return
 	}
@@ -126,19 +150,34 @@ func (l *decisionLog) reset() {
 	l.ring, l.next = nil, 0
 }
 
-// entry renders a decision with what the snapshot knows about the registry.
+// entry renders a decision.
 func (d logged) entry() DecisionEntry {
 	q, decision := d.record.Request, d.record.Decision
 	step := decision.Settled()
-	return DecisionEntry{
-		ID: d.record.ID, TimeGenerated: d.record.Time.UTC(), Category: category(q.Surface),
+	status := cmp.Or(d.outcome.status, http.StatusOK)
+	e := DecisionEntry{
+		ID: d.record.ID, Type: category(q.Surface), Category: category(q.Surface), TimeGenerated: d.record.Time.UTC(),
 		OperationName: operationName(q), CallerIPAddress: q.Source.Peer.String(), CorrelationID: d.record.CorrelationID,
 		DurationMs: float64(d.record.Took.Microseconds()) / 1000, Identity: identityName(q.Credential),
-		LoginServer: q.Registry + ".azurecr.io", Repository: q.Operation.Repository, Reference: q.Operation.Reference,
-		ResultDescription: strconv.Itoa(cmp.Or(d.status, http.StatusOK)), UserAgent: d.userAgent,
+		LoginServer: q.Registry + ".azurecr.io", TenantID: azure.DevelopmentTenant, ResultType: resultType(status),
+		ResultDescription: strconv.Itoa(status), UserAgent: d.userAgent, SourceSystem: "Azure",
+		Repository: q.Operation.Repository, Digest: d.outcome.digest, MediaType: d.outcome.mediaType, Size: d.outcome.size,
 		Verdict: decision.Verdict, Stage: step.Stage, Reason: step.Reason, Rule: step.Rule, Why: step.Why(q),
 		Place: d.place, Endpoint: q.Source.Endpoint, Revision: decision.Revision, Steps: decision.Steps(),
 	}
+	if strings.Contains(q.Operation.Reference, ":") {
+		e.Digest = q.Operation.Reference
+	} else {
+		e.Tag = q.Operation.Reference
+	}
+	return e
+}
+
+func resultType(status int) string {
+	if status < http.StatusBadRequest {
+		return "Succeeded"
+	}
+	return "Failed"
 }
 
 func category(s gate.Surface) string {
