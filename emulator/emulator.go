@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
@@ -264,13 +265,16 @@ const (
 
 // listen opens a door to a handler at an address, plain HTTP and TLS on the same port. Nobody is let in yet.
 func (e *Emulator) listen(ctx context.Context, address string, h http.Handler) (net.Addr, error) {
-	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%w: another emulator may be running; choose other addresses with --listen and --manage", err)
-	}
 	trusted, err := gate.ParseTrustedProxies(e.options.TrustedProxies)
 	if err != nil {
 		return nil, err
+	}
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: another emulator may be running; choose other addresses with --listen and --manage", err)
+	case err != nil:
+		return nil, fmt.Errorf("listen at %q: %w", address, err)
 	}
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,

@@ -21,6 +21,7 @@ func HelloImage(text string) (v1.Image, error) {
 	}
 	file := &v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", Created: v1.Time{Time: time.Unix(0, 0).UTC()},
+		RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{Cmd: []string{"/hello.txt"}, Labels: map[string]string{"org.opencontainers.image.title": "hello"}},
 	}
 	base, err := mutate.ConfigFile(empty.Image, file)

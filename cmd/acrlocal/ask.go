@@ -146,10 +146,20 @@ func (c *explainCommand) Run(ctx context.Context, io streams) error {
 	if err := c.post(ctx, "/api/explain", question, &x); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(io.out, x)
+	if err := c.print(io, x); err != nil {
+		return err
 	}
-	return printExplanation(io.out, x)
+	if x.Answers[0].Verdict != gate.Allow {
+		return exitCode(1)
+	}
+	return nil
+}
+
+func (c *explainCommand) print(to streams, x emulator.Explanation) error {
+	if c.JSON {
+		return printJSON(to.out, x)
+	}
+	return printExplanation(to.out, x)
 }
 
 func (c *explainCommand) past(ctx context.Context, io streams) error {
