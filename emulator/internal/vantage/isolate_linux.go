@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -46,6 +47,8 @@ type isolation struct {
 // runIsolated runs a command in a network of its own, and returns its exit code. The child is this program again (or
 // o.Executable), which makes the network from the inside and then becomes the command.
 func runIsolated(ctx context.Context, o RunOptions, relay *Relay, env []string) (int, error) {
+	runtime.LockOSThread() // the child dies with the thread that started it
+	defer runtime.UnlockOSThread()
 	i := &isolation{relay: relay, names: newNames()}
 	defer i.close()
 	if err := i.prepare(o); err != nil {

@@ -58,11 +58,12 @@ func splitPort(hostport string) (host string, port uint16, err error) {
 	if !strings.Contains(hostport, ":") || isAddress(hostport) {
 		return hostport, 0, nil
 	}
-	if inner, bracketed := strings.CutPrefix(strings.TrimSuffix(hostport, "]"), "["); bracketed && isAddress(inner) {
+	bracketed := strings.HasPrefix(hostport, "[")
+	if inner := strings.Trim(hostport, "[]"); isAddress(inner) && hostport == "["+inner+"]" {
 		return inner, 0, nil
 	}
 	host, digits, err := net.SplitHostPort(hostport)
-	if err != nil {
+	if err != nil || bracketed != strings.Contains(host, ":") || bracketed && !isAddress(host) {
 		return "", 0, errHost
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
