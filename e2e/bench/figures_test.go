@@ -130,3 +130,14 @@ func (b benchmarks) fastest(prefix, unit string) []float64 {
 	}
 	return all
 }
+
+// all returns the results of all runs of the benchmarks whose name begins so, in some order.
+func (b benchmarks) all(prefix, unit string) []float64 {
+	var all []float64
+	for name, units := range b {
+		if strings.HasPrefix(name, prefix) {
+			all = append(all, units[unit]...)
+		}
+	}
+	return all
+}

@@ -143,18 +143,15 @@ const (
 func buildOthers(t testing.TB) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "others")
-	build := exec.Command("go", "build", "-C", "others", "-o", binary)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the other registries: %v\n%s", err, out)
-	}
+	run(t, "go", "build", "-C", "others", "-o", binary)
 	return binary
 }
 
-// other starts one of the other servers.
-func other(t testing.TB, binary, name string) *process {
+// other starts one of the other servers, with additions to its environment.
+func other(t testing.TB, binary, name string, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(binary, name)
-	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	cmd.Env = append(append(os.Environ(), "TMPDIR="+t.TempDir()), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
