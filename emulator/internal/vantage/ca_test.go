@@ -167,9 +167,16 @@ func TestFoldHost(t *testing.T) {
 		in, host string
 		port     uint16
 	}{
-		{"MyRegistry.azurecr.io", "myregistry.azurecr.io", 0}, {"myregistry.azurecr.io:443", "myregistry.azurecr.io", 443},
-		{"a.azurecr.io.:80", "a.azurecr.io", 80}, {"127.0.0.1", "127.0.0.1", 0}, {"127.0.0.1:5080", "127.0.0.1", 5080},
-		{"::1", "::1", 0}, {"[::1]", "::1", 0}, {"[::1]:443", "::1", 443}, {"::ffff:127.0.0.1", "127.0.0.1", 0}, {"a_b", "a_b", 0},
+		{"MyRegistry.azurecr.io", "myregistry.azurecr.io", 0},
+		{"myregistry.azurecr.io:443", "myregistry.azurecr.io", 443},
+		{"a.azurecr.io.:80", "a.azurecr.io", 80},
+		{"127.0.0.1", "127.0.0.1", 0},
+		{"127.0.0.1:5080", "127.0.0.1", 5080},
+		{"::1", "::1", 0},
+		{"[::1]", "::1", 0},
+		{"[::1]:443", "::1", 443},
+		{"::ffff:127.0.0.1", "127.0.0.1", 0},
+		{"a_b", "a_b", 0},
 	} {
 		if host, port, err := FoldHost(c.in); err != nil || host != c.host || port != c.port {
 			t.Errorf("FoldHost(%q) = %q, %d, %v", c.in, host, port, err)

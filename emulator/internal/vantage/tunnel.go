@@ -99,13 +99,16 @@ type counted struct {
 	release func()
 }
 
+// Close closes the connection.
 func (c *counted) Close() error {
 	c.once.Do(c.release)
 	return c.Conn.Close()
 }
 
+// CloseWrite is as conn's.
 func (c *counted) CloseWrite() error { return closeWrite(c.Conn) }
 
+// ReadFrom is as conn's.
 func (c *counted) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
 // serveTunnelled answers a request that came through a tunnel.
