@@ -87,7 +87,7 @@ func (c *core) enter(w *world) {
 }
 
 func (c *core) compile(documents []azure.Document, revision int64) (*world, error) {
-	state, err := (*azure.State)(nil).With(azure.Change{Put: documents})
+	state, err := azure.Load(documents)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +142,10 @@ func (c *core) next(old *world, change azure.Change) (*world, error) {
 		return nil, err
 	}
 	delta.Revision = next.revision
-	next.snapshot, err = old.snapshot.With(delta)
-	return next, err
+	if next.snapshot, err = old.snapshot.With(delta); err != nil {
+		return nil, &azure.Error{Code: azure.CodeBadRequest, Message: err.Error()}
+	}
+	return next, nil
 }
 
 // sweep drops the content of registries that a change took away.

@@ -16,16 +16,37 @@ type Document struct {
 	Body map[string]any
 }
 
-// ParseDocument decodes a document whose member "id" names it. It fails on anything but one JSON object with a
-// well-formed ID.
+// ParseDocument decodes a document that names itself: by a resource ID in "id", or, if it is a Graph object, by an object
+// ID in "id" and its kind in "@odata.type". It fails on anything but one JSON object that does so.
 func ParseDocument(data []byte) (Document, error) {
 	var body map[string]any
 	if err := json.Unmarshal(data, &body); err != nil {
 		return Document{}, fmt.Errorf("document: %w", err)
 	}
-	text, _ := body["id"].(string)
-	id, err := ParseResourceID(text)
+	id, err := IDOf(body)
 	return Document{ID: id, Body: body}, err
+}
+
+// graphKinds are the collections of Graph by the type of what is in them.
+var graphKinds = map[string]string{
+	"#microsoft.graph.user":             "users",
+	"#microsoft.graph.group":            "groups",
+	"#microsoft.graph.servicePrincipal": "servicePrincipals",
+	"#microsoft.graph.application":      "applications",
+}
+
+// IDOf returns the ID by which a document's body names itself; see ParseDocument.
+func IDOf(body map[string]any) (ResourceID, error) {
+	text, _ := body["id"].(string)
+	kind, isGraph := body["@odata.type"].(string)
+	if !isGraph {
+		return ParseResourceID(text)
+	}
+	id := GraphID(graphKinds[kind], text)
+	if id.IsZero() {
+		return id, fmt.Errorf("a Graph object has an object ID in \"id\" and #microsoft.graph.user, group, servicePrincipal or application in \"@odata.type\", not %.80q and %.80q", text, kind)
+	}
+	return id, nil
 }
 
 // Type returns the type that the document's ID tells.

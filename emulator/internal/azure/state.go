@@ -15,6 +15,12 @@ type State struct {
 	len    int
 }
 
+// Load makes a state of documents that were valid when they were written. What they refer to may be gone since, so that
+// references are not checked again.
+func Load(documents []Document) (*State, error) {
+	return (*State)(nil).apply(Change{Put: documents})
+}
+
 // With returns the state after a change. It checks every document that the change puts (see Validate); if one is
 // refused, there is no next state. The cost is about that of what the change touches, plus a copy of the lists of
 // pointers of the touched types.

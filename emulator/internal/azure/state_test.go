@@ -12,7 +12,7 @@ func TestState(t *testing.T) {
 		}
 		return c
 	}
-	base := "/subscriptions/S/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/"
+	base := "/subscriptions/S/resourceGroups/RG/providers/Microsoft.ContainerRegistry/registries/regs"
 	var empty *State
 	first, err := empty.With(put(base+"b", base+"a", base+"a2", base+"a/scopeMaps/x", base+"a2/scopeMaps/y", "/graph/users/U1"))
 	if err != nil {
@@ -28,13 +28,13 @@ func TestState(t *testing.T) {
 		{empty.Len(), 0},
 		{first.Len(), 6},
 		{second.Len(), 5},
-		{names(first.OfType("microsoft.containerregistry/REGISTRIES")), "[a a2 b]"},
-		{names(second.OfType(TypeRegistry)), "[A a2]"},
+		{names(first.OfType("microsoft.containerregistry/REGISTRIES")), "[regsa regsa2 regsb]"},
+		{names(second.OfType(TypeRegistry)), "[regsA regsa2]"},
 		{names(second.Children(base+"a", TypeScopeMap)), "[x]"},
-		{names(second.Below("/subscriptions/s")), "[A a2 x y]"},
-		{names(second.Children("/subscriptions/s/resourcegroups/rg", TypeRegistry)), "[A a2]"},
+		{names(second.Below("/subscriptions/s")), "[regsA regsa2 x y]"},
+		{names(second.Children("/subscriptions/s/resourcegroups/rg", TypeRegistry)), "[regsA regsa2]"},
 		{names(second.Children("/subscriptions/s/resourcegroups/r", TypeRegistry)), "[]"},
-		{names(second.Below("/")), "[A a2 x y]"},
+		{names(second.Below("/")), "[regsA regsa2 x y]"},
 	} {
 		if fmt.Sprint(row.got) != fmt.Sprint(row.want) {
 			t.Errorf("got %v, want %v", row.got, row.want)

@@ -1,5 +1,7 @@
 package azure
 
+import "strings"
+
 // The types of documents that the emulator models. Every other type is kept and returned as it was written.
 const (
 	TypeTenant                    = "Microsoft.Resources/tenants"
@@ -51,4 +53,42 @@ const (
 func Hidden(id ResourceID) bool {
 	kind := Fold(id.Type())
 	return id.IsSettings() || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials)
+}
+
+// canonicalTypes are the types above by their folded form.
+var canonicalTypes = foldedTypes(
+	TypeTenant, TypeSubscription, TypeResourceGroup,
+	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
+	TypeScopeMap, TypeToken, TypeTask,
+	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
+	TypeRoleAssignment, TypeRoleDefinition, TypeUserAssignedIdentity,
+	TypeVirtualNetwork, TypeSubnet, TypePeering,
+	TypePrivateEndpoint, TypePrivateDNSZone, TypePrivateDNSZoneLink,
+	TypePrivateDNSARecord, TypeNATGateway, TypePublicIPAddress,
+	TypeNetworkInterface, TypeContainerGroup, TypeVirtualMachine,
+	TypeWebSite, TypeMachineLearning, TypeUser,
+	TypeGroup, TypeServicePrincipal, TypeApplication,
+	TypeSettings,
+)
+
+func foldedTypes(types ...string) map[string]string {
+	folded := make(map[string]string, len(types))
+	for _, t := range types {
+		folded[Fold(t)] = t
+	}
+	return folded
+}
+
+// canonicalType returns a modelled type as Azure writes it, and any other as it is.
+func canonicalType(resourceType string) string {
+	if canonical := canonicalTypes[Fold(resourceType)]; canonical != "" {
+		return canonical
+	}
+	return resourceType
+}
+
+// namespaceOf returns what stands before the first slash of a type.
+func namespaceOf(resourceType string) string {
+	namespace, _, _ := strings.Cut(resourceType, "/")
+	return namespace
 }

@@ -1,0 +1,97 @@
+package azure
+
+import "strconv"
+
+// identity sets what Microsoft Entra ID tells of a resource's managed identities. The principal ID of a resource that
+// stays is the one that it has; an operator may choose it; otherwise it is derived from the resource's ID.
+func (w *completion) identity(d *Document) error {
+	m, err := ReadManagedIdentity(*d)
+	if err != nil {
+		return err
+	}
+	body := object(d.Body, "identity")
+	given := body["principalId"]
+	delete(body, "principalId")
+	delete(body, "tenantId")
+	if m.System {
+		body["principalId"], body["tenantId"] = w.principalID(d.ID, given), DevelopmentTenant
+	}
+	w.usedIdentities(body)
+	return nil
+}
+
+// principalID chooses the object ID of the identity that a document is or has.
+func (w *completion) principalID(id ResourceID, given any) string {
+	if text, _ := given.(string); w.by.Operator && text != "" {
+		return text
+	}
+	if before := w.formerPrincipal(id); before != "" {
+		return before
+	}
+	return w.freshPrincipal(id)
+}
+
+// formerPrincipal is the object ID that the identity of a resource has so far, unless the change deletes it.
+func (w *completion) formerPrincipal(id ResourceID) string {
+	d, ok := w.old.Get(id.Key())
+	if !ok || w.deletes[id.Key()] {
+		return ""
+	}
+	if Fold(d.Type()) == Fold(TypeUserAssignedIdentity) {
+		view, _ := ReadUserAssignedIdentity(*d)
+		return view.PrincipalID
+	}
+	m, _ := ReadManagedIdentity(*d)
+	return m.PrincipalID
+}
+
+// freshPrincipal derives an object ID that no role assignment names yet: a resource made again under its old ID has a new
+// identity in Azure, without the roles of the old one.
+func (w *completion) freshPrincipal(id ResourceID) string {
+	if w.taken == nil {
+		w.taken = map[string]bool{}
+		for _, d := range w.old.OfType(TypeRoleAssignment) {
+			if a, err := ReadRoleAssignment(*d); err == nil {
+				w.taken[Fold(a.PrincipalID)] = true
+			}
+		}
+	}
+	principal := DerivedID(id.Key())
+	for n := 2; w.taken[principal]; n++ {
+		principal = DerivedID(id.Key() + "#" + strconv.Itoa(n))
+	}
+	return principal
+}
+
+// usedIdentities shows the IDs of the user-assigned identities that a resource uses, as ARM does.
+func (w *completion) usedIdentities(body map[string]any) {
+	used, _ := body["userAssignedIdentities"].(map[string]any)
+	for text := range used {
+		used[text] = map[string]any{}
+		id, err := ParseResourceID(text)
+		if err != nil {
+			continue // Validate says so
+		}
+		d, ok := w.get(id.Key())
+		if !ok {
+			continue
+		}
+		_ = w.userAssignedIdentity(d)
+		if view, err := ReadUserAssignedIdentity(*d); err == nil {
+			used[text] = map[string]any{"principalId": view.PrincipalID, "clientId": view.ClientID}
+		}
+	}
+}
+
+func (w *completion) userAssignedIdentity(d *Document) error {
+	if w.puts[d.ID.Key()] != d {
+		return nil // as it was; a document of the state is never changed
+	}
+	p := properties(d)
+	p["principalId"] = w.principalID(d.ID, p["principalId"])
+	if text, _ := p["clientId"].(string); !w.by.Operator || text == "" {
+		p["clientId"] = DerivedID(d.ID.Key() + "/clientId")
+	}
+	p["tenantId"] = DevelopmentTenant
+	return nil
+}
