@@ -117,7 +117,7 @@ func TestIsolatedDocker(t *testing.T) {
 	if code, out := s.runDocker(t, "203.0.113.7", "sh", "-c", script); code != 0 {
 		t.Fatalf("%s: %d %s", script, code, out)
 	}
-	code, out := s.runDocker(t, "203.0.113.8", "docker", "pull", name)
+	code, out := s.run(t, "203.0.113.8", true, "docker", "pull", name) // which brings its daemon
 	if code == 0 || !strings.Contains(out, "is not allowed access") {
 		t.Errorf("docker pull from elsewhere: %d %s", code, out)
 	}

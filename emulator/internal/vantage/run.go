@@ -42,7 +42,8 @@ type RunOptions struct {
 	ChildArguments []string
 	// Ports are those of the emulator's registries besides 80 and 443, reachable from an isolated program by name.
 	Ports []int
-	// Dockerd runs a Docker daemon beside an isolated program (root only), at DOCKER_HOST; see NeedsDaemon.
+	// Dockerd runs a Docker daemon beside an isolated program, at DOCKER_HOST. It takes root, and dockerd in the PATH; where
+	// both are there, Docker's client gets one without being asked.
 	Dockerd bool
 	// DockerData is where that daemon keeps its images; empty means that it forgets them.
 	DockerData string
@@ -66,6 +67,7 @@ func Run(ctx context.Context, o RunOptions) (exitCode int, err error) {
 	if err := o.writeTrust(); err != nil {
 		return 0, err
 	}
+	o.Dockerd = o.Isolated && (o.Dockerd || NeedsDaemon(o.Command) && canRunDaemon())
 	relay, err := OpenRelay(ctx, o.Proxy, o.Place.Name)
 	if err != nil {
 		return 0, err
@@ -111,6 +113,11 @@ func (o RunOptions) childCommand() []string {
 		executable, _ = os.Executable()
 	}
 	return append(append([]string{executable}, o.ChildArguments...), o.Command...)
+}
+
+func canRunDaemon() bool {
+	_, err := exec.LookPath("dockerd")
+	return err == nil && os.Geteuid() == 0
 }
 
 // dockerd is the command line of the daemon: it leaves the machine's own daemon, and the network, alone.
