@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,34 +24,49 @@ var firstParty = map[string]string{
 	azure.ServiceImport:   gate.ContainerRegistryName,
 }
 
-// newDirectory reads everybody from a state.
-func newDirectory(s *azure.State) *directory {
+// newDirectory reads everybody from a state. Two principals with one name are an *azure.Error.
+func newDirectory(s *azure.State) (*directory, error) {
 	d := &directory{bySource: map[string]identity.Principal{}, index: map[identity.By]map[string]string{}}
 	for _, by := range []identity.By{identity.ByObjectID, identity.ByClientID, identity.ByUserName, identity.ByResource} {
 		d.index[by] = map[string]string{}
 	}
 	for name := range firstParty {
-		d.add(name, identity.Principal{
+		_ = d.add(name, identity.Principal{ // nobody is there yet whose name it could have
 			ID: azure.DerivedID(name), Kind: identity.FirstParty, DisplayName: name, UserName: name,
 			ClientID: azure.DerivedID(name + "/clientId"),
 		})
 	}
-	groups, hosts := groupsOf(s), hostsOf(s)
-	for _, document := range s.All() {
-		if p, ok := principalOf(document, groups, hosts); ok {
-			d.add(document.ID.Key(), p)
-		}
-	}
-	return d
+	return d, d.read(s, s.All())
 }
 
-func (d *directory) add(source string, p identity.Principal) {
-	d.bySource[source] = p
-	for by, name := range namesOf(p) {
-		if name != "" {
-			d.index[by][azure.Fold(name)] = source
+// read adds the principals that documents of a state make exist.
+func (d *directory) read(s *azure.State, documents []*azure.Document) error {
+	groups, hosts := groupsOf(s), hostsOf(s)
+	for _, document := range documents {
+		p, ok := principalOf(document, groups, hosts)
+		if !ok {
+			continue
+		}
+		if err := d.add(document.ID.Key(), p); err != nil {
+			return &azure.Error{ID: document.ID, Code: azure.CodeConflict, Message: err.Error()}
 		}
 	}
+	return nil
+}
+
+// add adds a principal. Whoever is named twice could be taken for the other, so that it is an error.
+func (d *directory) add(source string, p identity.Principal) error {
+	d.bySource[source] = p
+	for by, name := range namesOf(p) {
+		if name == "" {
+			continue
+		}
+		if other, taken := d.index[by][azure.Fold(name)]; taken && other != source {
+			return fmt.Errorf("%q names another principal already, that of %s", name, other)
+		}
+		d.index[by][azure.Fold(name)] = source
+	}
+	return nil
 }
 
 func (d *directory) remove(source string) {
@@ -60,9 +76,7 @@ func (d *directory) remove(source string) {
 	}
 	delete(d.bySource, source)
 	for by, name := range namesOf(p) {
-		if d.index[by][azure.Fold(name)] == source {
-			delete(d.index[by], azure.Fold(name))
-		}
+		delete(d.index[by], azure.Fold(name))
 	}
 }
 
@@ -73,28 +87,37 @@ func namesOf(p identity.Principal) map[identity.By]string {
 }
 
 // with is the directory after a change, of which only the sources named are read again.
-func (d *directory) with(s *azure.State, sources map[string]bool) *directory {
+func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, error) {
 	if len(sources) == 0 {
-		return d
+		return d, nil
 	}
 	next := &directory{bySource: maps.Clone(d.bySource), index: map[identity.By]map[string]string{}}
 	for by, names := range d.index {
 		next.index[by] = maps.Clone(names)
 	}
-	groups, hosts := groupsOf(s), hostsOf(s)
-	for source := range sources {
+	var documents []*azure.Document
+	for _, source := range slices.Sorted(maps.Keys(sources)) {
 		next.remove(source)
+		if document, ok := s.Get(source); ok {
+			documents = append(documents, document)
+		}
 	}
+	return next, next.read(s, documents)
+}
+
+// concerns reports whether any of the sources is a principal, before the change or after it.
+func (d *directory) concerns(s *azure.State, sources map[string]bool) bool {
 	for source := range sources {
-		document, ok := s.Get(source)
-		if !ok {
-			continue
+		if _, was := d.bySource[source]; was {
+			return true
 		}
-		if p, ok := principalOf(document, groups, hosts); ok {
-			next.add(source, p)
+		if document, ok := s.Get(source); ok {
+			if _, is := principalOf(document, nil, nil); is {
+				return true
+			}
 		}
 	}
-	return next
+	return false
 }
 
 // Find looks a principal up by one of its names, in any case.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -19,7 +20,14 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// gcPercent lets the heap of a few megabytes grow fivefold between collections: memory stays far below what is idle in
+// other emulators, and a request costs half as much. GOGC overrides it.
+const gcPercent = 400
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if code, handled := emulator.Main(os.Args); handled {
 		os.Exit(code)
 	}
