@@ -44,7 +44,7 @@ func TestHeadersGrantNothing(t *testing.T) {
 }
 
 // denied is ACR's denial of an address, to the byte (acr-behaviour §2.1).
-func denied(address string) string { return strings.Replace(deniedTemplate, "IP", address, 2) }
+func denied(address string) string { return strings.Replace(deniedTemplate, "{ip}", address, 1) }
 
 // exchangeCall gives an Entra token to a registry: the first request that ACR denies (acr-behaviour §2.2).
 func exchangeCall(host, entra string) call {
@@ -135,7 +135,7 @@ func TestHostGames(t *testing.T) {
 		{"localhost" + port, http.StatusOK, "role"},
 		{"127.0.0.1" + port, http.StatusOK, "role"},
 
-		{myregistry, http.StatusForbidden, "ip-not-allowed"}, // and the token is playground's
+		{myregistry, http.StatusUnauthorized, "audience-wrong"}, // the token is playground's
 		{"nobody.azurecr.io", http.StatusNotFound, "registry-unknown"},
 		{"playgroun.azurecr.io", http.StatusNotFound, "registry-unknown"},
 		{"playground2.azurecr.io", http.StatusNotFound, "registry-unknown"},

@@ -17,8 +17,6 @@ type turn struct {
 	document func(testing.TB, *process) string
 	body     any
 	reason   string
-	// final says that no restored document makes the tokens good again.
-	final bool
 }
 
 func fixed(id string) func(testing.TB, *process) string {
@@ -53,11 +51,6 @@ var turns = []turn{
 			"status": "Rejected", "description": "no longer wanted",
 		}}), reason: "ip-not-allowed",
 	},
-	{
-		name: "the resource is deleted", place: "containerGroups/worker", method: http.MethodDelete,
-		document: fixed(group + "/providers/Microsoft.ContainerInstance/containerGroups/worker"), reason: "principal-unknown",
-		final: true,
-	},
 }
 
 // TestNextRequest shows that a change acts on the very next request, at each step of a client's way, also with tokens
@@ -73,9 +66,6 @@ func TestNextRequest(t *testing.T) {
 					t.Fatalf("before, %s: %d %s", step, r.status, r.body)
 				}
 			}
-			if c.final { // the place is gone with it; its tokens are tried from elsewhere
-				v.place = "containerGroups/builder"
-			}
 			id := c.document(t, p)
 			before := p.arm(t, http.MethodGet, id, nil)
 			p.arm(t, c.method, id, c.body)
@@ -83,9 +73,6 @@ func TestNextRequest(t *testing.T) {
 				if r.status != http.StatusForbidden && r.status != http.StatusUnauthorized || r.reason() != c.reason {
 					t.Errorf("after, %s: %d %q, want %q: %s", step, r.status, r.reason(), c.reason, r.body)
 				}
-			}
-			if c.final {
-				return
 			}
 			p.arm(t, http.MethodPut, id, before)
 			for step, r := range v.steps(t, held) {
@@ -172,5 +159,23 @@ func TestScopesShrinkAndGrow(t *testing.T) {
 	p.arm(t, http.MethodDelete, grown, nil)
 	if r := push(pullPush); r.status != http.StatusUnauthorized || r.reason() != "role-lacks-action" {
 		t.Errorf("after AcrPush was removed: %d %q", r.status, r.reason())
+	}
+}
+
+// TestDeletedResource shows that the tokens of a resource's identity end with the resource.
+func TestDeletedResource(t *testing.T) {
+	p := up(t, "--config", seed(t, "alike.yaml"), "--default-registry", "shop11")
+	v := p.at("", "shop11.azurecr.io")
+	held := v.papersFor(t, "virtualMachines/buyer", "registry:catalog:*")
+	if r := v.catalog(t, held.access); r.status != http.StatusOK {
+		t.Fatalf("before: %d %s", r.status, r.body)
+	}
+	p.arm(t, http.MethodDelete, group+"/providers/Microsoft.Compute/virtualMachines/buyer", nil)
+	for step, r := range map[string]reply{
+		"exchange": v.exchange(t, held.entra), "token": v.token(t, held.refresh, "registry:catalog:*"), "catalog": v.catalog(t, held.access),
+	} {
+		if r.status != http.StatusUnauthorized || r.reason() != "principal-unknown" {
+			t.Errorf("%s: %d %q %s", step, r.status, r.reason(), r.body)
+		}
 	}
 }

@@ -31,7 +31,7 @@ const (
 	armVersion     = "?api-version=2025-06-01-preview"
 	formType       = "application/x-www-form-urlencoded"
 	maxBody        = 8 << 20
-	deniedTemplate = `{"errors":[{"code":"DENIED","message":"client with IP \u0027IP\u0027 is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}`
+	deniedTemplate = `{"errors":[{"code":"DENIED","message":"client with IP \u0027{ip}\u0027 is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}`
 )
 
 // call is one HTTP request.
