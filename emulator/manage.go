@@ -163,6 +163,10 @@ func (e *Emulator) Decision(id string) (DecisionEntry, error) {
 // entry renders a decision with what the state knows about its registry.
 func (e *Emulator) entry(d logged) DecisionEntry {
 	entry := d.entry()
+	if entry.Place == "" { // a real network: a document may show whose address it is
+		place, _ := azure.PeerResource(e.core.State(), d.record.Request.Source.Peer)
+		entry.Place = place.Name
+	}
 	if r, ok := e.core.world.Load().snapshot.Registry(d.record.Request.Registry); ok {
 		entry.LoginServer, entry.ResourceID = r.LoginServer, r.ID
 	}

@@ -8,8 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
@@ -43,6 +46,8 @@ type RunOptions struct {
 	Command []string
 	// Isolated runs it in a network of its own (Linux).
 	Isolated bool
+	// Services are the URLs of the emulator's listeners for registries; an isolated program reaches their ports by name.
+	Services []string
 	// State is the directory in which az keeps what it knows between calls; default as in Options.
 	State string
 	// Stdin, Stdout and Stderr are the program's.
@@ -74,8 +79,33 @@ func Run(ctx context.Context, o RunOptions) (int, error) {
 	return vantage.Run(ctx, vantage.RunOptions{
 		Proxy: o.Proxy, CA: o.CA, Place: place, Command: command, Env: os.Environ(), Variables: variables,
 		Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Isolated: o.Isolated, Scratch: scratch,
-		ChildArguments: []string{isolatedChild},
+		ChildArguments: []string{isolatedChild}, Ports: portsOf(o.Services), Dockerd: o.Isolated && vantage.NeedsDaemon(command),
+		DockerData: filepath.Join(orDefault(o.State, defaultStateDir()), "docker", o.key()),
 	})
+}
+
+// Warnings returns what a person should know before the program runs: that it ignores proxies, or that an argument names
+// the emulator by an address that clients send through none. Usually there are none.
+func (o RunOptions) Warnings() []string {
+	return vantage.Warnings(o.Command, vantage.Situation{Isolated: o.Isolated, Ports: portsOf(o.Services)})
+}
+
+func portsOf(services []string) []int {
+	var ports []int
+	for _, service := range services {
+		if u, err := url.Parse(service); err == nil {
+			if port, err := strconv.Atoi(u.Port()); err == nil && !slices.Contains(ports, port) {
+				ports = append(ports, port)
+			}
+		}
+	}
+	return ports
+}
+
+// key names the directories that stay with a place and the principal that acts there.
+func (o RunOptions) key() string {
+	sum := sha256.Sum256([]byte(o.Place.Name + "\n" + o.Place.Principal))
+	return hex.EncodeToString(sum[:8])
 }
 
 // logins writes the places' logins where docker, podman, skopeo, crane and oras look for them, and gives az a
@@ -98,8 +128,7 @@ func (o RunOptions) logins(scratch string) ([]string, error) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(o.Place.Name + "\n" + o.Place.Principal))
-	az := filepath.Join(orDefault(o.State, defaultStateDir()), "az", hex.EncodeToString(sum[:8]))
+	az := filepath.Join(orDefault(o.State, defaultStateDir()), "az", o.key())
 	if err := os.MkdirAll(az, 0o700); err != nil {
 		return nil, err
 	}

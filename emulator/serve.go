@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
@@ -73,13 +74,30 @@ func (e *Emulator) observe(r *http.Request, record gate.Record) {
 		return
 	}
 	again := entry.record.ID == record.ID
-	e.log.note(entry, func() { entry.record, entry.userAgent, entry.place = record, r.UserAgent(), e.placeName(r) })
+	e.log.note(entry, func() {
+		entry.record, entry.userAgent, entry.place = kept(record), copied(r.UserAgent()), e.placeName(r)
+	})
 	if !again {
 		e.log.add(entry)
 	}
 }
 
-// placeName names the place that a request comes from: as the proxy was told, or as a document shows the address.
+// kept is a record as the log keeps it. Its texts are copies: a part of a request holds on to the whole of it, so that
+// some thousands of long requests, from anybody, would fill the memory.
+func kept(record gate.Record) gate.Record {
+	q := &record.Request
+	for _, text := range []*string{&q.Registry, &q.Operation.Repository, &q.Operation.Reference, &q.Operation.From} {
+		*text = copied(*text)
+	}
+	return record
+}
+
+// maxKept bounds a text in the log, in bytes; names, tags and digests are shorter.
+const maxKept = 512
+
+func copied(text string) string { return strings.Clone(text[:min(len(text), maxKept)]) }
+
+// placeName names the place that a request comes from, as the proxy was told.
 func (e *Emulator) placeName(r *http.Request) string {
 	if from, ok := vantage.FromContext(r.Context()); ok {
 		return from.Place.Name

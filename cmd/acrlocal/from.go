@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,11 +53,20 @@ func (c *fromCommand) Run(ctx context.Context, io streams) error {
 	if len(command) > 0 && command[0] == "--" {
 		command = command[1:]
 	}
-	started := time.Now()
-	code, err := emulator.Run(ctx, emulator.RunOptions{
+	var status emulator.Status
+	if err := c.get(ctx, "/api/status", &status); err != nil {
+		return err
+	}
+	run := emulator.RunOptions{
 		Proxy: c.host(), CA: ca, Place: place, Command: command, Isolated: c.Isolated, State: c.State,
-		Stdin: io.in, Stdout: io.out, Stderr: io.err,
-	})
+		Services: append(slices.Collect(maps.Values(status.Registries)), status.Service),
+		Stdin:    io.in, Stdout: io.out, Stderr: io.err,
+	}
+	for _, warning := range run.Warnings() {
+		fmt.Fprintln(io.err, "acrlocal: warning:", warning)
+	}
+	started := time.Now()
+	code, err := emulator.Run(ctx, run)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (w *completion) replaceChildren(parent ResourceID, kind string, items []fie
 // Inline returns a document as ARM shows it, with the children that it lists: the subnets and peerings of a virtual network,
 // the private endpoint connections of a registry. Other documents are returned as they are.
 func Inline(s *State, d *Document) Document {
-	lists := map[string]string{}
+	var lists map[string]string
 	switch Fold(d.Type()) {
 	case Fold(TypeVirtualNetwork):
 		lists = inlineChildren

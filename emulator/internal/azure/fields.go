@@ -50,14 +50,6 @@ func (f fields) in(names ...string) fields {
 
 func (f fields) text(name string) string { return member[string](f, name, "a string") }
 
-// number reads a JSON number; unset is what a missing one means.
-func (f fields) number(name string, unset float64) float64 {
-	if !f.has(name) {
-		return unset
-	}
-	return member[float64](f, name, "a number")
-}
-
 // flag reads true or false; unset is what a missing one means.
 func (f fields) flag(name string, unset bool) bool {
 	if !f.has(name) {

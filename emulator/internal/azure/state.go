@@ -39,7 +39,7 @@ func (s *State) With(c Change) (*State, error) {
 
 func (s *State) apply(c Change) (*State, error) {
 	next := &State{byType: map[string][]*Document{}}
-	if s != nil {
+	if s != nil && s.byType != nil {
 		next.byType, next.len = maps.Clone(s.byType), s.len
 	}
 	for kind, edit := range c.byType() {

@@ -180,7 +180,7 @@ func (t *Tokens) verify(token, audience string) (*presented, identity.Window, er
 	}
 	p := &presented{
 		credential: claims.credential(kind, claims.Subject), proof: claims.Proof,
-		token: token, audience: audience, expires: claims.ExpiresAt.Time,
+		token: strings.Clone(token), audience: audience, expires: claims.ExpiresAt.Time,
 	}
 	p.credential.Mode, p.credential.Scopes = claims.Mode, scopesOf(claims.Access)
 	return p, claims.Window(), nil

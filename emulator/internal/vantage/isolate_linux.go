@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -182,7 +183,7 @@ func receive(control *net.UnixConn) ([]*os.File, error) {
 	message, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(64*4))
 	n, oobn, _, _, err := control.ReadMsgUnix(message, oob)
 	if err != nil || n == 0 {
-		return nil, fmt.Errorf("the child ended before its network was made: %v", err)
+		return nil, fmt.Errorf("the child ended before its network was made: %w", errors.Join(err, io.EOF))
 	}
 	var said report
 	if err := json.Unmarshal(message[:n], &said); err != nil {

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -144,7 +145,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("row %d: %+v", i, e)
 		}
 		cause := fmt.Errorf("cause %d", i)
-		if got := refusal(i).because(cause); got.Unwrap() != cause || refusals[i].Cause != nil || !strings.Contains(got.Error(), "cause") {
+		if got := refusal(i).because(cause); !errors.Is(got, cause) || refusals[i].Cause != nil || !strings.Contains(got.Error(), "cause") {
 			t.Errorf("row %d keeps %v", i, got)
 		}
 	}
