@@ -91,7 +91,10 @@ func (c *core) compile(documents []azure.Document, revision int64) (*world, erro
 	if err != nil {
 		return nil, err
 	}
-	people := newDirectory(state)
+	people, err := newDirectory(state)
+	if err != nil {
+		return nil, err
+	}
 	policy, err := c.projection.all(state, people)
 	if err != nil {
 		return nil, err
@@ -136,7 +139,11 @@ func (c *core) next(old *world, change azure.Change) (*world, error) {
 		return nil, err
 	}
 	t := noteTouched(old.state, state, change.Keys())
-	next := &world{state: state, people: old.people.with(state, t.sources), revision: old.revision + 1}
+	people, err := old.people.with(state, t.sources)
+	if err != nil {
+		return nil, err
+	}
+	next := &world{state: state, people: people, revision: old.revision + 1}
 	delta, err := c.projection.change(old, next, t)
 	if err != nil {
 		return nil, err

@@ -96,10 +96,7 @@ func (t *touched) note(d *azure.Document) {
 
 // bearings is the table of types that bear upon the policy, other than by an identity.
 var bearings = map[string]func(*touched, *azure.Document){
-	azure.Fold(azure.TypeRegistry): func(t *touched, d *azure.Document) {
-		t.registries[d.ID.Key()] = true
-		t.endpoints = true
-	},
+	azure.Fold(azure.TypeRegistry):                  func(t *touched, d *azure.Document) { t.registries[d.ID.Key()] = true },
 	azure.Fold(azure.TypeScopeMap):                  onRegistryAbove(1),
 	azure.Fold(azure.TypeToken):                     onRegistryAbove(1),
 	azure.Fold(azure.TypeCredentials):               onRegistryAbove(1),

@@ -47,7 +47,10 @@ func roleID(name string, documents []azure.Document) string {
 // resolvePrincipals replaces the resources that role assignments name by their principals, and refuses principals that
 // do not exist.
 func (r *seedReader) resolvePrincipals() error {
-	people := newDirectory(r.seed.state)
+	people, err := newDirectory(r.seed.state)
+	if err != nil {
+		return r.located(err)
+	}
 	var resolved []azure.Document
 	for _, d := range r.seed.state.OfType(azure.TypeRoleAssignment) {
 		a, err := azure.ReadRoleAssignment(*d)
