@@ -28,7 +28,8 @@ type Options struct {
 	Registry func(r *http.Request) string
 	// Source says where a request comes from; the default is the peer of the connection, trusting no header.
 	Source func(r *http.Request) Source
-	// Answer says where the token service of a registry is found; the default is on the same host, over HTTPS.
+	// Answer says where the token service of a registry is found; by default there is none, and the challenge asks for
+	// Basic authentication.
 	Answer func(r *http.Request, registry Registry) Answer
 	// Observe is told of every decision, with the status that a refusal had. It must not block.
 	Observe func(r *http.Request, record Record)
@@ -134,8 +135,8 @@ func (g *Gate) answer(r *http.Request, record Record) Answer {
 	return to
 }
 
-func defaultAnswer(r *http.Request, registry Registry) Answer {
-	return Answer{Realm: "https://" + r.Host + "/oauth2/token", Service: registry.LoginServer}
+func defaultAnswer(_ *http.Request, registry Registry) Answer {
+	return Answer{Service: registry.LoginServer}
 }
 
 // describe adds the headers that say what was decided and why.

@@ -30,7 +30,7 @@ type Refusal struct {
 
 // Answer is where a refusal is sent: what the client must be told that the request does not say.
 type Answer struct {
-	// Realm is the URL of the token service, as the client can reach it.
+	// Realm is the URL of the token service, as the client can reach it. Without one the challenge asks for Basic.
 	Realm string
 	// Service is the login server, the audience of tokens.
 	Service string
@@ -79,6 +79,9 @@ func addressText(a netip.Addr) string {
 
 // challengeHeader has no space after its commas: az fails on one (az-cli §1).
 func challengeHeader(op Operation, problem string, to Answer) string {
+	if to.Realm == "" {
+		return fmt.Sprintf(`Basic realm=%q`, to.Service)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `Bearer realm=%q,service=%q`, to.Realm, to.Service)
 	if scope, ok := scopeFor(op); ok {

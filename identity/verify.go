@@ -36,6 +36,9 @@ type VerifyError struct {
 // Error returns code and detail.
 func (e *VerifyError) Error() string { return string(e.Code) + ": " + e.Detail }
 
+// Reason returns the code, which is the word that the decisions of a gate use for it.
+func (e *VerifyError) Reason() string { return string(e.Code) }
+
 // PublicKeys finds the key that a token's header names, if it may verify now. [Keys] does.
 type PublicKeys interface {
 	Public(kid string) (*rsa.PublicKey, bool)
