@@ -3,6 +3,7 @@ package arm
 import (
 	"net/http"
 	"slices"
+	"slices"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -59,6 +60,11 @@ var (
 
 // kinds is the table of resource types. It is a function since its rows refer to handlers that refer to it.
 func kinds() []kind {
+	return slices.Concat(hierarchyKinds(), registryKinds(), accessKinds(), placeKinds())
+}
+
+// hierarchyKinds hold everything else.
+func hierarchyKinds() []kind {
 	return []kind{
 		{name: azure.TypeSubscription, methods: readingOnly},
 		{name: azure.TypeTenant, methods: readingOnly},
@@ -69,6 +75,12 @@ func kinds() []kind {
 		{
 			name: azure.TypeManagementSubscription, methods: withoutPatch, check: checkManagedSubscription, created: http.StatusOK,
 		},
+	}
+}
+
+// registryKinds are the registry, what belongs to it, and the way to it.
+func registryKinds() []kind {
+	return []kind{
 		{
 			name: azure.TypeRegistry, located: true, readOnly: registryReads,
 			check: checkRegistry, remove: removeRegistry, show: showRegistry,
@@ -92,6 +104,12 @@ func kinds() []kind {
 			readOnly: []string{"properties.provisioningState", "properties.networkInterfaces", "properties.customDnsConfigs"},
 			check:    checkEndpoint, show: showEndpoint,
 		},
+	}
+}
+
+// accessKinds say who may do what.
+func accessKinds() []kind {
+	return []kind{
 		{
 			name: azure.TypeRoleAssignment, methods: withoutPatch, returned: true,
 			check: checkAssignment, list: listAssignments, fields: assignmentFields,
@@ -104,8 +122,12 @@ func kinds() []kind {
 			name: azure.TypeUserAssignedIdentity, located: true,
 			readOnly: []string{"properties.principalId", "properties.clientId", "properties.tenantId"},
 		},
+	}
+}
 
-		// Places: what stands in a subnet, or on another's network interface.
+// placeKinds are what stands in a subnet, or on another's network interface.
+func placeKinds() []kind {
+	return []kind{
 		{name: azure.TypeNetworkInterface, located: true, links: []link{joinSubnet("properties.ipConfigurations[].properties.subnet.id")}},
 		{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
 		{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
