@@ -91,10 +91,13 @@ func pushUntil(t *testing.T, p *process, images []v1.Image, acknowledged map[int
 	workers.Wait()
 }
 
-// remote are the options of go-containerregistry for a login with the development credentials.
+// development is the login with the development credentials.
+var development = &authn.Basic{Username: clientID, Password: clientSecret}
+
+// remote are the options of go-containerregistry that log in, and never try twice.
 func (p *process) remote(ctx context.Context) []remote.Option {
 	return []remote.Option{
-		remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: clientID, Password: clientSecret}),
+		remote.WithContext(ctx), remote.WithAuth(development),
 		remote.WithRetryPredicate(func(error) bool { return false }),
 	}
 }

@@ -53,6 +53,26 @@ func exchangeCall(host, entra string) call {
 	}}
 }
 
+// TestPlainAnswers shows that nothing of the emulator's own is in an answer, if it is not wanted.
+func TestPlainAnswers(t *testing.T) {
+	for _, plain := range []bool{true, false} {
+		args := []string{"--quiet"}
+		if plain {
+			args = append(args, "--plain-answers")
+		}
+		p := up(t, args...)
+		for _, path := range []string{"/v2/", "/v2/hello/tags/list", "/oauth2/token"} {
+			r := p.ask(t, call{host: myregistry, path: path})
+			if hidden := r.header.Get("X-Acrlocal-Decision")+r.header.Get("X-Acrlocal-Why") == ""; hidden != plain {
+				t.Errorf("plain %v: %s has %v", plain, path, r.header)
+			}
+		}
+		if p.output.String() != "" {
+			t.Errorf("quiet, and it says %s", p.output)
+		}
+	}
+}
+
 // TestTrustedProxies shows that forwarded addresses count from the peers that were named, and from nobody else.
 func TestTrustedProxies(t *testing.T) {
 	p := up(t, "--trusted-proxies", "127.0.0.9/32")

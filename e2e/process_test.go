@@ -111,6 +111,11 @@ func (p *process) kill() {
 // host is the address of the service listener.
 func (p *process) host() string { return strings.TrimPrefix(p.Service, "http://") }
 
+// local is the default registry's address as people type it.
+func (p *process) local() string {
+	return "localhost" + p.host()[strings.LastIndexByte(p.host(), ':'):]
+}
+
 // manager is the address of the management listener.
 func (p *process) manager() string { return strings.TrimPrefix(p.Manage, "http://") }
 

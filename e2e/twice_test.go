@@ -14,7 +14,7 @@ func TestTwoInOneProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const reference = "playground.azurecr.io/only:one"
+	const reference = playground + "/only:one"
 	mine, theirs := session(t, one), session(t, two)
 	if err := mine.Push(t.Context(), reference, image); err != nil {
 		t.Fatal(err)
@@ -27,13 +27,13 @@ func TestTwoInOneProcess(t *testing.T) {
 	}
 
 	shut := map[string]any{"properties": map[string]any{"publicNetworkAccess": "Disabled"}}
-	if err := one.ARM(t.Context(), http.MethodPatch, group+"/providers/Microsoft.ContainerRegistry/registries/playground", shut, nil); err != nil {
+	if err := one.ARM(t.Context(), http.MethodPatch, myregistryID, shut, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mine.Pull(t.Context(), "playground.azurecr.io/hello:v1"); err == nil {
+	if _, err := mine.Pull(t.Context(), myregistry+"/hello:v1"); err == nil {
 		t.Error("shut, and it still serves")
 	}
-	if _, err := theirs.Pull(t.Context(), "playground.azurecr.io/hello:v1"); err != nil {
+	if _, err := theirs.Pull(t.Context(), myregistry+"/hello:v1"); err != nil {
 		t.Errorf("one was shut, and the other refuses: %v", err)
 	}
 
@@ -44,7 +44,7 @@ func TestTwoInOneProcess(t *testing.T) {
 	if err := one.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := theirs.Pull(t.Context(), "playground.azurecr.io/hello:v1"); err != nil {
+	if _, err := theirs.Pull(t.Context(), myregistry+"/hello:v1"); err != nil {
 		t.Errorf("one was closed, and the other refuses: %v", err)
 	}
 }

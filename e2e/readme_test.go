@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/crane"
+
+	"github.com/acrlocal/acrlocal/emulator"
+)
+
+// promised says for each command of the README what must come of it: a pattern in what it prints, and whether it
+// succeeds. A command of the README that is not here fails the test.
+var promised = []struct {
+	command  string // begins so
+	succeeds bool
+	prints   string
+	needs    string
+}{
+	{"make ", true, "", "-"}, // other tests run what make runs
+	{"crane auth login", true, "logged in", ""},
+	{"crane copy", true, "digest: sha256:", ""},
+	{"acrlocal from containerGroups/worker", true, `"layers"`, ""},
+	{"acrlocal from sites/shop", false, `not allowed access(?s:.*)not-a-trusted-service`, ""},
+	{"acrlocal from 198.51.100.77 -- skopeo", false, `(?i)403|401|not allowed|authentication required`, "skopeo"},
+	{"acrlocal from 203.0.113.7", true, "v1", ""},
+	{"acrlocal explain", false, "not-a-trusted-service", ""},
+	{"acrlocal decisions", true, "not-a-trusted-service", ""},
+	{"acrlocal --help", true, "explain", ""},
+}
+
+// TestReadme runs the README's commands as they stand, except for the ports and the name of the image.
+func TestReadme(t *testing.T) {
+	if runtime.GOOS == "darwin" {
+		t.Skip("Go ignores SSL_CERT_FILE there")
+	}
+	p := up(t)
+	t.Setenv("ACRLOCAL_MANAGE", p.manager())
+	names := strings.NewReplacer("localhost:5080", p.local(), "IMAGE", p.somebodysImage(t))
+	commands := readmeCommands(t)
+	if len(commands) < len(promised)-1 {
+		t.Errorf("the README has only these commands: %q", commands)
+	}
+	for _, line := range commands {
+		t.Run(line, func(t *testing.T) { keepPromise(t, line, names.Replace(line)) })
+	}
+}
+
+// readmeCommands returns the lines of the README's shell blocks, without comments.
+func readmeCommands(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			command, _, _ := strings.Cut(line, "#")
+			if words := strings.Fields(command); len(words) > 0 {
+				commands = append(commands, strings.Join(words, " "))
+			}
+		}
+	}
+	return commands
+}
+
+func keepPromise(t *testing.T, line, command string) {
+	for _, want := range promised {
+		if !strings.HasPrefix(line, want.command) {
+			continue
+		}
+		if _, err := exec.LookPath(want.needs); want.needs != "" && err != nil {
+			t.Skipf("%s: not here", line)
+		}
+		output, err := exec.Command("sh", "-c", command).CombinedOutput()
+		if (err == nil) != want.succeeds {
+			t.Errorf("%v:\n%s", err, output)
+		}
+		if !regexp.MustCompile(want.prints).Match(output) {
+			t.Errorf("it does not print %s:\n%s", want.prints, output)
+		}
+		return
+	}
+	t.Errorf("the README has a command of which the test knows nothing: say what it promises")
+}
+
+// somebodysImage is an image in a registry that is not the README's.
+func (p *process) somebodysImage(t testing.TB) string {
+	t.Helper()
+	image, err := emulator.HelloImage("somebody's\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := p.local() + "/somebodys:v1"
+	if err := crane.Push(image, reference, crane.WithAuth(development)); err != nil {
+		t.Fatal(err)
+	}
+	return reference
+}
