@@ -38,11 +38,11 @@ func testCore(t testing.TB, documents []azure.Document) *core {
 func testProjection() projection {
 	return projection{
 		quirks: func(s *azure.State, registry azure.ResourceID) gate.Quirks {
-			_, on := s.Get(settingID(registry.Name()).Key())
+			_, on := s.Get(azure.SettingsID(registry.Name()).Key())
 			return gate.Quirks{TasksNeedFlag: on}
 		},
 		services: func(s *azure.State) []gate.TrustedService {
-			if _, none := s.Get(settingID("services").Key()); none {
+			if _, none := s.Get(azure.SettingsID("services").Key()); none {
 				return []gate.TrustedService{}
 			}
 			return gate.TrustedServices()
@@ -63,14 +63,6 @@ func (d dice) id(text string) azure.ResourceID {
 	id, err := azure.ParseResourceID(text)
 	if err != nil {
 		d.Fatal(err)
-	}
-	return id
-}
-
-func settingID(name string) azure.ResourceID {
-	id, err := azure.ParseResourceID("/providers/Acrlocal/settings/" + name)
-	if err != nil {
-		panic(err)
 	}
 	return id
 }
@@ -163,7 +155,7 @@ func (d dice) rollAssignment() (string, map[string]any) {
 		"principalId": d.principal(), "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + role,
 	}
 	if d.IntN(4) == 0 {
-		properties["condition"] = "@Resource[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'hello'"
+		properties["condition"] = "@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'hello'"
 	}
 	name := fmt.Sprintf("acac10ca-9000-4000-8000-%012d", d.IntN(12))
 	return d.scope() + "/providers/Microsoft.Authorization/roleAssignments/" + name, map[string]any{"properties": properties}
@@ -207,30 +199,39 @@ func (d dice) rollNetwork() (string, map[string]any) {
 	}}
 }
 
+// doors are private endpoints, each with the registry that it leads to and addresses of its own.
+var doors = []struct{ name, registry, shown, interface1, interface2 string }{
+	{"door", "first", "10.0.0.4", "10.0.0.6", "10.0.0.8"},
+	{"gate", "second", "10.0.0.5", "10.0.0.7", "10.0.0.9"},
+}
+
 func (d dice) rollEndpoint() (string, map[string]any) {
-	return networkBelow + "privateEndpoints/" + d.of("door", "gate"), map[string]any{"location": "westeurope", "properties": map[string]any{
-		"networkInterfaces": []any{map[string]any{"id": networkBelow + "networkInterfaces/nic"}},
+	door := doors[d.IntN(len(doors))]
+	return networkBelow + "privateEndpoints/" + door.name, map[string]any{"location": "westeurope", "properties": map[string]any{
+		"networkInterfaces": []any{map[string]any{"id": networkBelow + "networkInterfaces/" + door.name}},
 		"subnet":            map[string]any{"id": networkBelow + "virtualNetworks/" + d.of("net", "other") + "/subnets/a"},
 		"privateLinkServiceConnections": []any{map[string]any{"name": "c", "properties": map[string]any{
-			"privateLinkServiceId": d.registry(), "groupIds": []any{"registry"},
+			"privateLinkServiceId": registriesBelow + door.registry, "groupIds": []any{"registry"},
 			"privateLinkServiceConnectionState": map[string]any{"status": d.of("Approved", "Pending", "Rejected")},
 		}}},
-		"customDnsConfigs": []any{map[string]any{"fqdn": "first.azurecr.io", "ipAddresses": []any{d.of("10.0.0.4", "10.0.0.5")}}},
+		"customDnsConfigs": []any{map[string]any{"fqdn": door.registry + ".azurecr.io", "ipAddresses": []any{d.of(door.shown, door.interface2)}}},
 	}}
 }
 
 func (d dice) rollConnection() (string, map[string]any) {
-	return d.registry() + "/privateEndpointConnections/" + d.of("x", "y"), map[string]any{"properties": map[string]any{
-		"privateEndpoint":                   map[string]any{"id": networkBelow + "privateEndpoints/" + d.of("door", "gate")},
+	door := doors[d.IntN(len(doors))]
+	return registriesBelow + door.registry + "/privateEndpointConnections/" + d.of("x", "y"), map[string]any{"properties": map[string]any{
+		"privateEndpoint":                   map[string]any{"id": networkBelow + "privateEndpoints/" + d.of(door.name, "elsewhere")},
 		"privateLinkServiceConnectionState": map[string]any{"status": d.of("Approved", "Approved", "Pending", "Rejected", "Disconnected")},
 	}}
 }
 
 func (d dice) rollInterface() (string, map[string]any) {
-	return networkBelow + "networkInterfaces/nic", map[string]any{"location": "westeurope", "properties": map[string]any{
-		"privateEndpoint": map[string]any{"id": networkBelow + "privateEndpoints/" + d.of("door", "gate")},
+	door := doors[d.IntN(len(doors))]
+	return networkBelow + "networkInterfaces/" + door.name, map[string]any{"location": "westeurope", "properties": map[string]any{
+		"privateEndpoint": map[string]any{"id": networkBelow + "privateEndpoints/" + door.name},
 		"ipConfigurations": []any{map[string]any{"name": "a", "properties": map[string]any{
-			"privateIPAddress": d.of("10.0.0.6", "10.0.0.7"), "subnet": map[string]any{"id": networkBelow + "virtualNetworks/net/subnets/a"},
+			"privateIPAddress": d.of(door.interface1, door.interface2), "subnet": map[string]any{"id": networkBelow + "virtualNetworks/net/subnets/a"},
 		}}},
 	}}
 }
@@ -249,7 +250,7 @@ func (d dice) rollPlace() (string, map[string]any) {
 }
 
 func (d dice) rollSetting() (string, map[string]any) {
-	return settingID(d.of("first", "second", "services")).String(), map[string]any{}
+	return azure.SettingsID(d.of("first", "second", "services")).String(), map[string]any{}
 }
 
 // change is up to three documents put and up to two removed.
@@ -362,7 +363,7 @@ func compareRegistries(t *testing.T, now, fresh *world) {
 			}
 		}
 	}
-	for _, address := range []string{"10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"} {
+	for _, address := range []string{"10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8"} {
 		got, _ := now.snapshot.RegistryAt(netip.MustParseAddr(address))
 		if want, _ := fresh.snapshot.RegistryAt(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s leads to %q, compiled to %q", address, got, want)
