@@ -40,9 +40,15 @@ var fixedHosts = map[string]service{
 // registryDomains are the domains of login servers: the real one, and one that browsers resolve to this machine.
 var registryDomains = []string{".azurecr.io", ".azurecr.localhost"}
 
+// maxHost is the length of the longest host that can be meant, with its port, in bytes (RFC 1035 §2.3.4).
+const maxHost = 253 + len(".:65535")
+
 // parseHost finds what a host name leads to. It takes the name as a client may send it: in any case, with a port, with
 // a trailing dot. A name that only begins or ends like an emulated one leads nowhere.
 func parseHost(host string) target {
+	if len(host) > maxHost {
+		return target{}
+	}
 	name := hostName(host)
 	if s, ok := fixedHosts[name]; ok {
 		return target{service: s}

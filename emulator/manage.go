@@ -85,16 +85,23 @@ func (e *Emulator) management() http.Handler {
 	})
 }
 
-// fromThisMachine refuses what a page of another site could make a browser send: a host name that was rebound to this
-// address, or a foreign origin.
+// fromThisMachine refuses what a page of another site could make a browser send: a foreign origin, or a host name that was
+// rebound to this address. A name without dots, as a container has, can be rebound by whoever answers for the local
+// network, but only to this machine itself.
 func fromThisMachine(r *http.Request) bool {
-	host := hostName(r.Host)
-	_, notAddress := netip.ParseAddr(host)
-	if notAddress != nil && strings.Contains(host, ".") && !strings.HasSuffix(host, ".localhost") {
-		return false
+	for _, origin := range r.Header.Values("Origin") {
+		if origin != "http://"+r.Host {
+			return false
+		}
 	}
-	origin := r.Header.Get("Origin")
-	return origin == "" || origin == "http://"+r.Host
+	host := hostName(r.Host)
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	_, notAddress := netip.ParseAddr(host)
+	switch {
+	case notAddress == nil, host == "localhost", strings.HasSuffix(host, ".localhost"):
+		return true
+	}
+	return !strings.Contains(host, ".") && peer.IsValid() && !peer.Addr().Unmap().IsLoopback()
 }
 
 func (e *Emulator) getHealth(*http.Request) (any, error) {

@@ -115,7 +115,8 @@ func differs(want, have any, at string) string {
 		}
 		return ""
 	}
-	if want == "*" && have != nil || want == have {
+	unwanted, isNot := strings.CutPrefix(fmt.Sprint(want), "!") // anything but that
+	if (want == "*" || isNot && have != unwanted) && have != nil || want == have {
 		return ""
 	}
 	return fmt.Sprintf("%s is %v, want %v", at, have, want)
@@ -189,8 +190,6 @@ func expand(text string) string {
 		case "hexpetwo": // the name that the connection of pe2 gets
 			endpoint := group + "/providers/Microsoft.Network/privateEndpoints/pe2"
 			return strings.ReplaceAll(azure.DerivedID(endpoint+expand("{acr}/first")), "-", "")
-		case "hexworker":
-			return azure.DerivedID(expand("{aci}/worker"))
 		case "hexbuilder":
 			return azure.DerivedID(expand("{mi}/builder"))
 		case "assign":

@@ -51,7 +51,6 @@ type completion struct {
 	order   []string // keys of puts, as they came
 	queue   []string // keys of puts that are not complete yet
 	deletes map[string]bool
-	taken   map[string]bool // object IDs that role assignments name; nil until asked for
 }
 
 func newCompletion(s *State, by Author) *completion {

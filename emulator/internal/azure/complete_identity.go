@@ -1,9 +1,9 @@
 package azure
 
-import "strconv"
+import "crypto/rand"
 
 // identity sets what Microsoft Entra ID tells of a resource's managed identities. The principal ID of a resource that
-// stays is the one that it has; an operator may choose it; otherwise it is derived from the resource's ID.
+// stays is the one that it has; an operator may choose it; otherwise it is a fresh one.
 func (w *completion) identity(d *Document) error {
 	m, err := ReadManagedIdentity(*d)
 	if err != nil {
@@ -45,22 +45,14 @@ func (w *completion) formerPrincipal(id ResourceID) string {
 	return m.PrincipalID
 }
 
-// freshPrincipal derives an object ID that no role assignment names yet: a resource made again under its old ID has a new
-// identity in Azure, without the roles of the old one.
+// freshPrincipal is the object ID of a new identity. An operator's is derived from the resource's ID, so that start-up state
+// is always the same. A client's is like no other: a resource made again under its old ID has a new identity in Azure, with
+// neither the roles nor the tokens of the old one.
 func (w *completion) freshPrincipal(id ResourceID) string {
-	if w.taken == nil {
-		w.taken = map[string]bool{}
-		for _, d := range w.old.OfType(TypeRoleAssignment) {
-			if a, err := ReadRoleAssignment(*d); err == nil {
-				w.taken[Fold(a.PrincipalID)] = true
-			}
-		}
+	if w.by.Operator {
+		return DerivedID(id.Key())
 	}
-	principal := DerivedID(id.Key())
-	for n := 2; w.taken[principal]; n++ {
-		principal = DerivedID(id.Key() + "#" + strconv.Itoa(n))
-	}
-	return principal
+	return DerivedID(id.Key() + "#" + rand.Text())
 }
 
 // usedIdentities shows the IDs of the user-assigned identities that a resource uses, as ARM does.

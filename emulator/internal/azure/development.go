@@ -26,7 +26,7 @@ const (
 )
 
 // DerivedID returns the GUID that stands for a name: UUID version 5 of the folded name in the namespace of the development
-// tenant. The principal ID of a system-assigned identity is that of its resource's ID; client IDs have "/clientId" after it.
+// tenant. The principal ID of an identity in the start-up state is that of its resource's ID; client IDs have "/clientId" after it.
 func DerivedID(name string) string {
 	namespace, _ := hex.DecodeString(DevelopmentTenant[:8] + DevelopmentTenant[9:13] + DevelopmentTenant[14:18] +
 		DevelopmentTenant[19:23] + DevelopmentTenant[24:])

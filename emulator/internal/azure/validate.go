@@ -164,7 +164,17 @@ func validateToken(s *State, d Document) error {
 	if err != nil {
 		return err
 	}
-	return mustExist(s, d, "properties.scopeMapId", t.ScopeMap)
+	if err := mustExist(s, d, "properties.scopeMapId", t.ScopeMap); err != nil {
+		return err
+	}
+	of, _ := d.ID.Parent()
+	if above, _ := t.ScopeMap.Parent(); Fold(t.ScopeMap.Type()) != Fold(TypeScopeMap) || above.Key() != of.Key() {
+		return &Error{
+			Code: CodeInvalid, ID: d.ID, Target: "properties.scopeMapId",
+			Message: fmt.Sprintf("%s is no scope map of the registry %s", t.ScopeMap, of.Name()),
+		}
+	}
+	return nil
 }
 
 // mustExist refuses a reference to a document that is not there.
