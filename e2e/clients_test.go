@@ -126,7 +126,6 @@ type way struct {
 
 func sayDenied(c client) string       { return c.denied }
 func sayLacking(c client) string      { return c.lacking }
-func sayUnauthorized(c client) string { return c.unauthorized }
 
 var isolated = []string{"--isolated"}
 
