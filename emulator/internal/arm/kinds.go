@@ -3,7 +3,6 @@ package arm
 import (
 	"net/http"
 	"slices"
-	"slices"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
