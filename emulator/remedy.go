@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
 // remedy is the smallest change that takes away one reason to refuse: the az command, and the same change to the
 // policy, by which it is proved to help.
 type remedy struct {
-	// command renders the change as an az command.
+	// command renders the change as an az command; empty if there is none that helps.
 	command func(situation) string
 	// apply makes the change; nil if it is not the policy that must change, but what the caller does.
 	apply func(situation) gate.Change
@@ -39,30 +40,34 @@ func remediesFor(s *gate.Snapshot, q gate.Request) []string {
 			return commands
 		}
 		at := situation{snapshot: s, registry: registry, request: q, decision: d}
-		if r.apply == nil {
-			return append(commands, r.command(at))
+		command := r.command(at)
+		if r.apply == nil || command == "" {
+			return appendSome(commands, command)
 		}
 		next, err := s.With(r.apply(at))
 		if err != nil {
 			return commands // what the registry would not take is no remedy
 		}
-		commands, s = append(commands, r.command(at)), next
+		commands, s = append(commands, command), next
 	}
 	return commands
+}
+
+func appendSome(commands []string, command string) []string {
+	if command == "" {
+		return commands
+	}
+	return append(commands, command)
 }
 
 // remedies is the table of remedies. A reason without one, such as a wrong signature, cannot be turned round by a
 // setting.
 var remedies = map[gate.Reason]remedy{
-	gate.PublicAccessDisabled:   enablePublic,
-	gate.IPNotAllowed:           addIPRule,
-	gate.NotATrustedService:     openTo,
-	gate.UserAssignedNotTrusted: openTo,
-	gate.PrivateEndpointNotApproved: {
-		command: func(s situation) string {
-			return "az network private-endpoint-connection approve --id " + s.decision.Settled().Rule
-		},
-	},
+	gate.PublicAccessDisabled:       enablePublic,
+	gate.IPNotAllowed:               addIPRule,
+	gate.NotATrustedService:         openTo,
+	gate.UserAssignedNotTrusted:     openTo,
+	gate.PrivateEndpointNotApproved: {command: approve},
 	gate.BypassOff: onRegistry("az acr update --name {registry} --allow-trusted-services true",
 		func(r *gate.Registry, _ situation) { r.BypassTrustedServices = true }),
 	gate.BypassExcludedByServiceEndpoint: onRegistry("az acr network-rule remove --name {registry} --subnet {subnet}",
@@ -81,9 +86,24 @@ var remedies = map[gate.Reason]remedy{
 
 	gate.NoRole:              assignRole,
 	gate.RoleLacksAction:     assignRole,
-	gate.ConditionNotMet:     assignRole,
+	gate.ConditionNotMet:     assignAgain,
 	gate.ScopeMissing:        onlyCommand("az acr login --name {registry}"),
 	gate.ScopeMapLacksAction: onlyCommand("az acr token update --registry {registry} --name {principal} --scope-map _repositories_admin"),
+}
+
+// approve approves the connection through which the request came, if it is one to this registry.
+func approve(s situation) string {
+	if !s.ruleIsBelow() {
+		return ""
+	}
+	return s.fill("az network private-endpoint-connection approve --id {rule}")
+}
+
+// ruleIsBelow reports whether the rule that settled the decision is a resource right below the registry.
+func (s situation) ruleIsBelow() bool {
+	rule, err := azure.ParseResourceID(s.decision.Settled().Rule)
+	above, _ := rule.Parent()
+	return err == nil && above.Key() == azure.Fold(s.registry.ID)
 }
 
 func onlyCommand(template string) remedy {
@@ -130,7 +150,7 @@ var openTo = remedy{
 var assignRole = remedy{
 	command: func(s situation) string {
 		name, _ := leastRole(s)
-		return s.fill(`az role assignment create --assignee-object-id {principal} --assignee-principal-type ServicePrincipal --role "` + name + `" --scope {id}`)
+		return s.fill(`az role assignment create --assignee-object-id {principal} --assignee-principal-type {type} --role "` + name + `" --scope {id}`)
 	},
 	apply: func(s situation) gate.Change {
 		_, id := leastRole(s)
@@ -139,6 +159,17 @@ var assignRole = remedy{
 			Role: id, Scope: s.registry.ID,
 		}}}}
 	},
+}
+
+// assignAgain assigns a role without a condition. At the same scope, the assignment with one stands in its way.
+var assignAgain = remedy{
+	command: func(s situation) string {
+		if !s.ruleIsBelow() {
+			return assignRole.command(s)
+		}
+		return s.fill("az role assignment delete --ids {rule} && ") + assignRole.command(s)
+	},
+	apply: assignRole.apply,
 }
 
 // candidates are the roles that are tried, the least first.
@@ -163,12 +194,16 @@ func leastRole(s situation) (name, id string) {
 
 // fill puts what is known into a command.
 func (s situation) fill(template string) string {
+	kind := "ServicePrincipal"
+	if p, _ := s.snapshot.Principal(s.request.Credential.Name); p.Kind == gate.User || p.Kind == gate.Group {
+		kind = string(p.Kind)
+	}
 	subnet := ""
 	if len(s.registry.VirtualNetworkRules) > 0 {
 		subnet = s.registry.VirtualNetworkRules[0]
 	}
 	return strings.NewReplacer(
 		"{registry}", s.registry.Name, "{id}", s.registry.ID, "{ip}", fmt.Sprint(s.request.Source.Peer),
-		"{rule}", s.decision.Settled().Rule, "{principal}", s.request.Credential.Name, "{subnet}", subnet,
+		"{rule}", s.decision.Settled().Rule, "{principal}", s.request.Credential.Name, "{subnet}", subnet, "{type}", kind,
 	).Replace(template)
 }
