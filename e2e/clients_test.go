@@ -124,8 +124,8 @@ type way struct {
 	reason string
 }
 
-func sayDenied(c client) string       { return c.denied }
-func sayLacking(c client) string      { return c.lacking }
+func sayDenied(c client) string  { return c.denied }
+func sayLacking(c client) string { return c.lacking }
 
 var isolated = []string{"--isolated"}
 
