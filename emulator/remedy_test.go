@@ -377,7 +377,7 @@ func (e *Emulator) az(t *testing.T, command string) {
 		id := flag("--scope") + "/providers/Microsoft.Authorization/roleAssignments/acac10ca-9000-4000-8000-00000000000f"
 		e.arms(t, http.MethodPut, id, map[string]any{
 			"principalId": flag("--assignee-object-id"), "principalType": flag("--assignee-principal-type"),
-			"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + roleID(flag("--role"), nil),
+			"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + rolesOf(nil)[azure.Fold(flag("--role"))],
 		})
 	case strings.HasPrefix(command, "az role assignment delete"):
 		e.arms(t, http.MethodDelete, flag("--ids"), nil)

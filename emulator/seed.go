@@ -2,15 +2,11 @@ package emulator
 
 import (
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
-
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
@@ -20,9 +16,6 @@ import (
 //
 //go:embed sample.yaml
 var sampleSeed []byte
-
-// maxSeed bounds a seed file, in bytes.
-const maxSeed = 64 << 20
 
 // seed is the start-up state, read from all files together.
 type seed struct {
@@ -68,28 +61,40 @@ type seedReader struct {
 	file  string
 	lines map[string]position // where each document came from, by its key
 	put   []azure.Document
+	named []namedRegistry
 }
 
-// position is a place in a seed file.
-type position struct {
-	file string
-	node ast.Node
+// namedRegistry is a place where a seed names a registry that has to exist once all files are read.
+type namedRegistry struct {
+	name string
+	at   position
 }
 
-func (p position) errorf(format string, args ...any) error {
-	return &seedError{file: p.file, line: p.node.GetToken().Position.Line, message: fmt.Sprintf(format, args...)}
+// section is one of the sections of a seed file.
+type section struct {
+	name string
+	read func(*seedReader, position) error
 }
 
-// sections are the sections of a seed file.
-var sections = map[string]func(*seedReader, position) error{
-	"resources":       (*seedReader).resources,
-	"principals":      (*seedReader).principals,
-	"images":          (*seedReader).images,
-	"trustedServices": (*seedReader).trustedServices,
-	"quirks":          (*seedReader).readQuirks,
+// sections are the sections of a seed file (design.md, "Seed file").
+var sections = []section{
+	{"resources", (*seedReader).resources},
+	{"principals", (*seedReader).principals},
+	{"images", (*seedReader).images},
+	{"trustedServices", (*seedReader).trustedServices},
+	{"quirks", (*seedReader).readQuirks},
 }
 
-// readSeeds reads seeds in order; what comes later replaces what has the same ID.
+func sectionNames() string {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// readSeeds reads seeds in order; what comes later replaces what has the same ID. An error is a *seedError, if it is about
+// a line of a file.
 func readSeeds(files []Seed) (seed, error) {
 	r := &seedReader{seed: seed{services: gate.TrustedServices()}, lines: map[string]position{}}
 	r.put = append(r.put, developmentDocuments()...)
@@ -98,99 +103,53 @@ func readSeeds(files []Seed) (seed, error) {
 			return seed{}, err
 		}
 	}
-	err := r.complete()
-	return r.seed, err
+	if err := r.complete(); err != nil {
+		return seed{}, err
+	}
+	return r.seed, nil
 }
 
 func (r *seedReader) read(f Seed) error {
 	r.file = f.Name
-	if len(f.Data) > maxSeed {
-		return fmt.Errorf("%s: %d bytes are more than the %d a seed may have", f.Name, len(f.Data), maxSeed)
-	}
-	file, err := parser.ParseBytes(f.Data, 0)
+	roots, err := parseNodes(f.Name, f.Data)
 	if err != nil {
-		return syntaxError(f.Name, err)
+		return err
 	}
-	for _, document := range file.Docs {
-		if document.Body == nil {
-			continue
-		}
-		if err := r.document(document.Body); err != nil {
+	for _, root := range roots {
+		if err := r.document(position{f.Name, root}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func syntaxError(file string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
-		return &seedError{file: file, line: syntax.GetToken().Position.Line, message: syntax.GetMessage()}
+// document reads one document of a file: sections, or what `az … show` or `az … list` printed, one resource or a list.
+func (r *seedReader) document(p position) error {
+	switch {
+	case p.node.kind == listNode:
+		return r.resources(p)
+	case p.node.get("id") != nil || p.node.get("type") != nil:
+		return r.resource(p)
 	}
-	return fmt.Errorf("%s: %w", file, err)
-}
-
-func (r *seedReader) document(body ast.Node) error {
-	entries, ok := mapping(body)
-	if !ok {
-		return position{r.file, body}.errorf("a seed is a mapping with %s", strings.Join(sectionNames, ", "))
+	entries, err := p.entries("the sections " + sectionNames())
+	if err != nil {
+		return err
 	}
-	for _, entry := range entries {
-		name := entry.Key.GetToken().Value
-		section, ok := sections[name]
-		if !ok {
-			return position{r.file, entry.Key}.errorf("there is no section %q; there are %s", name, strings.Join(sectionNames, ", "))
-		}
-		if err := section(r, position{r.file, entry.Value}); err != nil {
+	for _, e := range entries {
+		if err := r.section(p, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-var sectionNames = []string{"resources", "principals", "images", "trustedServices", "quirks"}
-
-// mapping returns the entries of a mapping, which the parser has in two forms.
-func mapping(node ast.Node) ([]*ast.MappingValueNode, bool) {
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		return n.Values, true
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}, true
+func (r *seedReader) section(p position, e entry) error {
+	for _, s := range sections {
+		if s.name == e.key {
+			return s.read(r, p.at(e.value))
+		}
 	}
-	return nil, false
-}
-
-// items returns the members of a list.
-func (p position) items() ([]position, error) {
-	if _, ok := p.node.(*ast.NullNode); ok {
-		return nil, nil
-	}
-	list, ok := p.node.(*ast.SequenceNode)
-	if !ok {
-		return nil, p.errorf("expected a list")
-	}
-	var all []position
-	for _, node := range list.Values {
-		all = append(all, position{p.file, node})
-	}
-	return all, nil
-}
-
-// value reads a node as JSON would: numbers are float64, keys are strings.
-func (p position) value(into any) error {
-	var value any
-	if err := yaml.NodeToValue(p.node, &value); err != nil {
-		return p.errorf("%v", err)
-	}
-	data, err := json.Marshal(value)
-	if err != nil {
-		return p.errorf("%v", err)
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return p.errorf("%v", err)
-	}
-	return nil
+	return p.errorAt(e.line, "there is no section %q; there are %s", e.key, sectionNames())
 }
 
 func (r *seedReader) images(p position) error {
@@ -199,41 +158,41 @@ func (r *seedReader) images(p position) error {
 		return err
 	}
 	for _, item := range items {
-		var entry struct{ Registry, Reference, Path string }
-		if err := item.value(&entry); err != nil {
+		var image struct{ Registry, Reference, Path string }
+		if err := item.into(&image); err != nil {
 			return err
 		}
-		repository, tag, ok := strings.Cut(entry.Reference, ":")
-		if !ok || entry.Registry == "" {
+		repository, tag, ok := strings.Cut(image.Reference, ":")
+		if !ok || image.Registry == "" || repository == "" || tag == "" {
 			return item.errorf("an image has a registry, a reference such as hello:v1, and a path")
 		}
-		if entry.Path != "" && !filepath.IsAbs(entry.Path) {
-			entry.Path = filepath.Join(filepath.Dir(r.file), entry.Path)
+		if image.Path != "" && !filepath.IsAbs(image.Path) {
+			image.Path = filepath.Join(filepath.Dir(r.file), image.Path)
 		}
-		r.seed.images = append(r.seed.images, seedImage{entry.Registry, repository, tag, entry.Path})
+		r.named = append(r.named, namedRegistry{image.Registry, item})
+		r.seed.images = append(r.seed.images, seedImage{image.Registry, repository, tag, image.Path})
 	}
 	return nil
 }
 
 // complete adds what Azure would add to all documents, and checks them together.
 func (r *seedReader) complete() error {
-	for _, d := range r.put {
-		if at, ok := r.lines[d.ID.Key()]; ok && azure.Fold(d.Type()) == azure.Fold(azure.TypeRoleAssignment) {
-			if err := r.assignment(d, at); err != nil {
-				return err
-			}
+	for _, step := range []func() error{r.assignments, r.addGroups, r.makeState, r.references, r.resolvePrincipals} {
+		if err := step(); err != nil {
+			return r.located(err)
 		}
 	}
-	r.addGroups()
+	return nil
+}
+
+func (r *seedReader) makeState() error {
 	var empty *azure.State
 	change, err := empty.Complete(azure.Change{Put: r.put}, azure.Author{Operator: true})
-	if err == nil {
-		r.seed.state, err = empty.With(change)
-	}
 	if err != nil {
-		return r.located(err)
+		return err
 	}
-	return r.resolvePrincipals()
+	r.seed.state, err = empty.With(change)
+	return err
 }
 
 // located finds the line that an error of a document is about.
@@ -242,44 +201,54 @@ func (r *seedReader) located(err error) error {
 	if !errors.As(err, &problem) {
 		return err
 	}
-	p, ok := r.lines[problem.ID.Key()]
-	if !ok {
+	at, inside := r.source(problem.ID)
+	if at.node == nil {
 		return err
 	}
 	message := problem.Message
 	if problem.Target != "" {
 		message = problem.Target + ": " + message
 	}
-	return position{p.file, deepest(p.node, problem.Target)}.errorf("%s", message)
+	if inside != "" {
+		message = inside + ": " + message
+	}
+	return at.at(deepest(at.node, problem.Target)).errorf("%s", message)
 }
 
-// deepest follows a JSON path such as properties.ipRules[0].value as far as the file has it.
-func deepest(node ast.Node, path string) ast.Node {
-	for _, step := range strings.FieldsFunc(path, func(c rune) bool { return c == '.' || c == '[' || c == ']' }) {
-		next := child(node, step)
+// source finds where a document came from. One that the file lists inside another, such as a subnet, came from there; then
+// its ID is the second result.
+func (r *seedReader) source(id azure.ResourceID) (at position, inside string) {
+	for above, ok := id, true; ok; above, ok = above.Parent() {
+		if p, found := r.lines[above.Key()]; found {
+			return p, inside
+		}
+		inside = id.String()
+	}
+	return position{}, inside
+}
+
+// deepest follows a JSON path such as properties.ipRules[0].value as far as the file has it, which may leave properties
+// out, as az does.
+func deepest(n *node, path string) *node {
+	for _, step := range strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune(".[]", c) }) {
+		next := n.step(step)
 		if next == nil && step != "properties" {
-			return node
+			return n
 		}
 		if next != nil {
-			node = next
+			n = next
 		}
 	}
-	return node
+	return n
 }
 
-func child(node ast.Node, step string) ast.Node {
-	if list, ok := node.(*ast.SequenceNode); ok {
-		var at int
-		if _, err := fmt.Sscanf(step, "%d", &at); err == nil && at < len(list.Values) {
-			return list.Values[at]
-		}
-		return nil
+// step descends to a member of a list or mapping, or returns nil.
+func (n *node) step(name string) *node {
+	if n.kind != listNode {
+		return n.get(name)
 	}
-	entries, _ := mapping(node)
-	for _, entry := range entries {
-		if entry.Key.GetToken().Value == step {
-			return entry.Value
-		}
+	if at, err := strconv.Atoi(name); err == nil && at >= 0 && at < len(n.items) {
+		return n.items[at]
 	}
 	return nil
 }

@@ -1,20 +1,13 @@
 package emulator
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// envelope are the members that stand beside properties in an ARM document. az prints some resources with the members
-// of properties among them; what is none of these belongs into properties.
-var envelope = map[string]bool{
-	"id": true, "name": true, "type": true, "location": true, "tags": true, "sku": true, "identity": true, "kind": true,
-	"zones": true, "etag": true, "systemData": true, "resourceGroup": true, "extendedLocation": true, "managedBy": true,
-	"plan": true, "properties": true, "apiVersion": true, "dependsOn": true, "condition": false,
-}
+// defaultScope holds resources that a seed gives no scope: the development subscription's resource group.
+const defaultScope = "/subscriptions/" + azure.DevelopmentSubscription + "/resourceGroups/acrlocal"
 
 func (r *seedReader) resources(p position) error {
 	items, err := p.items()
@@ -22,17 +15,41 @@ func (r *seedReader) resources(p position) error {
 		return err
 	}
 	for _, item := range items {
-		var body map[string]any
-		if err := item.value(&body); err != nil {
+		if err := r.resource(item); err != nil {
 			return err
 		}
-		document, err := resourceOf(body)
-		if err != nil {
-			return item.errorf("%v", err)
-		}
-		r.keep(document, item)
 	}
 	return nil
+}
+
+// resource reads an ARM document: named by its ID, or by its type, name and scope; as ARM returns it, or as az prints it.
+func (r *seedReader) resource(p position) error {
+	body, err := p.object()
+	if err != nil {
+		return err
+	}
+	text, _ := body["id"].(string)
+	if text == "" {
+		text = idFrom(body)
+		delete(body, "scope")
+	}
+	id, err := azure.ParseResourceID(text)
+	if err != nil {
+		return p.errorf("%v", err)
+	}
+	if id.IsGraph() || azure.Hidden(id) {
+		return p.errorf("%s is no resource", id)
+	}
+	if kind, _ := body["type"].(string); kind != "" && !strings.EqualFold(kind, id.Type()) && body["id"] != nil {
+		return p.errorf("the type %q is not that of the ID, %s", kind, id.Type())
+	}
+	body = nested(id.Type(), body)
+	body["id"] = id.String()
+	if err := unknownMember(p, id.Type(), body); err != nil {
+		return err
+	}
+	r.keep(azure.Document{ID: id, Body: body}, p)
+	return r.connections(id, body, p)
 }
 
 func (r *seedReader) keep(d azure.Document, at position) {
@@ -40,108 +57,124 @@ func (r *seedReader) keep(d azure.Document, at position) {
 	r.put = append(r.put, d)
 }
 
-// resourceOf reads a resource: by its ID, or by its name, type and scope.
-func resourceOf(body map[string]any) (azure.Document, error) {
-	text, ok := body["id"].(string)
-	if !ok {
-		text = idFrom(body)
+// connections makes documents of the private endpoint connections that a registry's document lists, for which ARM has no
+// other place.
+func (r *seedReader) connections(id azure.ResourceID, body map[string]any, p position) error {
+	properties, _ := body["properties"].(map[string]any)
+	listed, _ := properties["privateEndpointConnections"].([]any)
+	if azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) || len(listed) == 0 {
+		return nil
 	}
-	id, err := azure.ParseResourceID(text)
-	if err != nil {
-		return azure.Document{}, err
+	for _, item := range listed {
+		connection, _ := item.(map[string]any)
+		name, _ := connection["name"].(string)
+		child, err := id.Child("privateEndpointConnections", name)
+		if err != nil {
+			return p.errorf("properties.privateEndpointConnections: %v", err)
+		}
+		r.keep(azure.Document{ID: child, Body: connection}, p)
 	}
-	if !ok {
-		delete(body, "scope")
-	}
-	body = nested(body)
-	body["id"] = id.String()
-	return azure.Document{ID: id, Body: body}, nil
+	return nil
 }
 
 // idFrom composes the ID of a resource out of its type, such as Microsoft.ContainerRegistry/registries/tasks, its name,
-// with a segment for each segment of the type, and the scope that holds it; the development resource group if none does.
+// with a segment for each segment of the type, and the scope that holds it. A role assignment without a name gets one that
+// follows from what it says.
 func idFrom(body map[string]any) string {
 	scope, _ := body["scope"].(string)
 	kind, _ := body["type"].(string)
 	name, _ := body["name"].(string)
 	if scope == "" {
-		scope = "/subscriptions/" + azure.DevelopmentSubscription + "/resourceGroups/acrlocal"
+		scope = defaultScope
+	}
+	if name == "" && strings.EqualFold(kind, azure.TypeRoleAssignment) {
+		name = assignmentName(scope, body)
 	}
 	types, names := strings.Split(kind, "/"), strings.Split(name, "/")
+	if len(types) != len(names)+1 {
+		return "" // which is no ID
+	}
 	id := strings.TrimSuffix(scope, "/") + "/providers/" + types[0]
 	for i, t := range types[1:] {
-		id += "/" + t + "/"
-		if i < len(names) {
-			id += names[i]
-		}
+		id += "/" + t + "/" + names[i]
 	}
 	return id
 }
 
-// nested moves what az flattened back into properties.
-func nested(body map[string]any) map[string]any {
-	out := map[string]any{}
-	properties := map[string]any{}
-	if given, ok := body["properties"].(map[string]any); ok {
-		properties = maps.Clone(given)
-	}
-	for name, value := range body {
-		if envelope[name] {
-			out[name] = value
-			continue
+func assignmentName(scope string, body map[string]any) string {
+	said := scope
+	for _, name := range []string{"principalId", "roleDefinitionId", "roleDefinitionName"} {
+		value, _ := body[name].(string)
+		if properties, ok := body["properties"].(map[string]any); ok && value == "" {
+			value, _ = properties[name].(string)
 		}
-		properties[name] = value
+		said += "|" + value
 	}
-	if len(properties) > 0 {
-		out["properties"] = properties
-	}
-	return out
+	return azure.DerivedID(said)
 }
 
+// principals reads Graph documents.
 func (r *seedReader) principals(p position) error {
 	items, err := p.items()
 	if err != nil {
 		return err
 	}
 	for _, item := range items {
-		var body map[string]any
-		if err := item.value(&body); err != nil {
+		body, err := item.object()
+		if err != nil {
 			return err
 		}
-		kind, _ := body["@odata.type"].(string)
-		objectID, _ := body["id"].(string)
-		collection, ok := graphCollections[strings.TrimPrefix(kind, "#microsoft.graph.")]
-		if !ok || objectID == "" {
-			return item.errorf(`a principal is a Graph document with an id and an @odata.type: "#microsoft.graph.user", group, servicePrincipal or application`)
+		if body["@odata.type"] == nil {
+			body["@odata.type"] = graphType(body)
 		}
-		id := azure.GraphID(collection, objectID)
-		if id.IsZero() {
-			return item.errorf("%q cannot be an object ID", objectID)
+		id, err := azure.IDOf(body)
+		if err != nil || !id.IsGraph() {
+			return item.errorf(`a principal is a Graph document with an id and an @odata.type: "#microsoft.graph.user", group, servicePrincipal or application`)
 		}
 		r.keep(azure.Document{ID: id, Body: body}, item)
 	}
 	return nil
 }
 
-// graphCollections are the collections of Graph by the type of their members.
-var graphCollections = map[string]string{
-	"user": "users", "group": "groups", "servicePrincipal": "servicePrincipals", "application": "applications",
+// graphMarks are members that tell the type of a Graph document that az printed without its type, in this order.
+var graphMarks = []struct{ member, kind string }{
+	{"userPrincipalName", "#microsoft.graph.user"},
+	{"servicePrincipalNames", "#microsoft.graph.servicePrincipal"},
+	{"servicePrincipalType", "#microsoft.graph.servicePrincipal"},
+	{"signInAudience", "#microsoft.graph.application"},
+	{"groupTypes", "#microsoft.graph.group"},
+	{"securityEnabled", "#microsoft.graph.group"},
+}
+
+func graphType(body map[string]any) any {
+	for _, mark := range graphMarks {
+		if _, ok := body[mark.member]; ok {
+			return mark.kind
+		}
+	}
+	return nil
 }
 
 // addGroups adds the subscriptions and resource groups that documents are in and that the seed does not list.
-func (r *seedReader) addGroups() {
+func (r *seedReader) addGroups() error {
 	known := map[string]bool{}
 	for _, d := range r.put {
 		known[d.ID.Key()] = true
 	}
-	for _, d := range slices.Clone(r.put) {
-		for at, ok := d.ID.Parent(); ok && !at.IsZero(); at, ok = at.Parent() {
-			kind := azure.Fold(at.Type())
-			if known[at.Key()] || kind != azure.Fold(azure.TypeResourceGroup) && kind != azure.Fold(azure.TypeSubscription) {
-				continue
+	listed := r.put
+	for _, d := range listed {
+		for at, ok := d.ID.Parent(); ok; at, ok = at.Parent() {
+			if !known[at.Key()] && isGroup(at) {
+				r.put = append(r.put, azure.Document{ID: at, Body: map[string]any{}})
 			}
-			known[at.Key()] = true
-			r.put = append(r.put, azure.Document{ID: at, Body: map[string]any{"id": at.String(), "location": d.Body["location"]}})
+			known[at.Key()] = known[at.Key()] || isGroup(at)
 		}
 	}
+	return nil
+}
+
+// isGroup reports whether an ID is that of a resource group or subscription.
+func isGroup(id azure.ResourceID) bool {
+	kind := azure.Fold(id.Type())
+	return kind == azure.Fold(azure.TypeResourceGroup) || kind == azure.Fold(azure.TypeSubscription)
 }

@@ -11,31 +11,63 @@ import (
 
 // trustedServices changes the table of trusted services: `add` takes rows, `remove` names of services.
 func (r *seedReader) trustedServices(p position) error {
-	var section struct {
-		Add []struct {
-			Name                         string
-			ResourceTypes                []string
-			SystemAssigned, UserAssigned bool
-		}
-		Remove []string
-	}
-	if err := p.value(&section); err != nil {
+	entries, err := p.entries("add and remove")
+	if err != nil {
 		return err
 	}
-	for _, name := range section.Remove {
-		before := len(r.seed.services)
-		r.seed.services = slices.DeleteFunc(r.seed.services, func(s gate.TrustedService) bool { return s.Name == name })
-		if len(r.seed.services) == before {
-			return p.errorf("there is no trusted service %q to remove; there are %s", name, r.serviceNames())
+	for _, e := range entries {
+		change := serviceChanges[e.key]
+		if change == nil {
+			return p.errorAt(e.line, "there is no %q here; there are add and remove", e.key)
+		}
+		items, err := p.at(e.value).items()
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := change(r, item); err != nil {
+				return err
+			}
 		}
 	}
-	for _, row := range section.Add {
-		if row.Name == "" || len(row.ResourceTypes) == 0 || !row.SystemAssigned && !row.UserAssigned {
-			return p.errorf("a trusted service has a name, resourceTypes, and systemAssigned or userAssigned")
-		}
-		r.seed.services = append(r.seed.services, gate.TrustedService{
-			Name: row.Name, ResourceTypes: row.ResourceTypes, SystemAssigned: row.SystemAssigned, UserAssigned: row.UserAssigned,
-		})
+	return nil
+}
+
+// serviceChanges are what a seed can do to the table of trusted services.
+var serviceChanges = map[string]func(*seedReader, position) error{
+	"add": (*seedReader).addService, "remove": (*seedReader).removeService,
+}
+
+func (r *seedReader) addService(p position) error {
+	var row struct {
+		Name                         string
+		ResourceTypes                []string
+		SystemAssigned, UserAssigned bool
+	}
+	if err := p.into(&row); err != nil {
+		return err
+	}
+	if row.Name == "" || len(row.ResourceTypes) == 0 || !row.SystemAssigned && !row.UserAssigned {
+		return p.errorf("a trusted service has a name, resourceTypes, and systemAssigned or userAssigned")
+	}
+	if slices.ContainsFunc(r.seed.services, func(s gate.TrustedService) bool { return s.Name == row.Name }) {
+		return p.errorf("%q is a trusted service already; remove it to say something else of it", row.Name)
+	}
+	r.seed.services = append(r.seed.services, gate.TrustedService{
+		Name: row.Name, ResourceTypes: row.ResourceTypes, SystemAssigned: row.SystemAssigned, UserAssigned: row.UserAssigned,
+	})
+	return nil
+}
+
+func (r *seedReader) removeService(p position) error {
+	var name string
+	if err := p.into(&name); err != nil {
+		return err
+	}
+	before := len(r.seed.services)
+	r.seed.services = slices.DeleteFunc(r.seed.services, func(s gate.TrustedService) bool { return s.Name == name })
+	if len(r.seed.services) == before {
+		return p.errorf("there is no trusted service %q to remove; there are %s", name, r.serviceNames())
 	}
 	return nil
 }
@@ -90,22 +122,19 @@ func flag(field func(*gate.Quirks) *bool) func(*gate.Quirks, any) bool {
 // readQuirks reads quirks by name. `plain-answers` concerns the whole emulator; `registries` holds quirks of single
 // ones.
 func (r *seedReader) readQuirks(p position) error {
-	entries, ok := mapping(p.node)
-	if !ok {
-		return p.errorf("expected quirks by name: %s", quirkNames())
+	entries, err := p.entries("quirks by name: " + quirkNames())
+	if err != nil {
+		return err
 	}
-	for _, entry := range entries {
-		name, at := entry.Key.GetToken().Value, position{p.file, entry.Value}
-		var err error
-		switch name {
+	for _, e := range entries {
+		at := p.at(e.value)
+		switch e.key {
 		case "plain-answers":
-			err = at.value(&r.seed.plainAnswers)
+			err = at.into(&r.seed.plainAnswers)
 		case "registries":
 			err = r.registryQuirks(at)
 		default:
-			var v quirkValue
-			v, err = at.quirk(name)
-			r.seed.quirks.all = append(r.seed.quirks.all, v)
+			r.seed.quirks.all, err = p.quirk(e, r.seed.quirks.all)
 		}
 		if err != nil {
 			return err
@@ -115,41 +144,43 @@ func (r *seedReader) readQuirks(p position) error {
 }
 
 func (r *seedReader) registryQuirks(p position) error {
-	registries, ok := mapping(p.node)
-	if !ok {
-		return p.errorf("expected the names of registries")
+	registries, err := p.entries("quirks by the names of registries")
+	if err != nil {
+		return err
 	}
-	r.seed.quirks.registries = map[string][]quirkValue{}
+	if r.seed.quirks.registries == nil {
+		r.seed.quirks.registries = map[string][]quirkValue{}
+	}
 	for _, registry := range registries {
-		name := azure.Fold(registry.Key.GetToken().Value)
-		entries, ok := mapping(registry.Value)
-		if !ok {
-			return position{p.file, registry.Value}.errorf("expected quirks by name: %s", quirkNames())
+		at, name := p.at(registry.value), azure.Fold(registry.key)
+		r.named = append(r.named, namedRegistry{registry.key, at})
+		entries, err := at.entries("quirks by name: " + quirkNames())
+		if err != nil {
+			return err
 		}
-		for _, entry := range entries {
-			v, err := position{p.file, entry.Value}.quirk(entry.Key.GetToken().Value)
-			if err != nil {
+		for _, e := range entries {
+			if r.seed.quirks.registries[name], err = at.quirk(e, r.seed.quirks.registries[name]); err != nil {
 				return err
 			}
-			r.seed.quirks.registries[name] = append(r.seed.quirks.registries[name], v)
 		}
 	}
 	return nil
 }
 
-func (p position) quirk(name string) (quirkValue, error) {
-	q, ok := quirks[name]
+// quirk adds a quirk to those set before.
+func (p position) quirk(e entry, before []quirkValue) ([]quirkValue, error) {
+	q, ok := quirks[e.key]
 	if !ok {
-		return quirkValue{}, p.errorf("there is no quirk %q; there are plain-answers, registries, %s", name, quirkNames())
+		return nil, p.errorAt(e.line, "there is no quirk %q; there are %s, plain-answers and registries", e.key, quirkNames())
 	}
-	v := quirkValue{name: name}
-	if err := p.value(&v.value); err != nil {
-		return v, err
+	value, err := p.at(e.value).value()
+	if err != nil {
+		return nil, err
 	}
-	if !q.set(&gate.Quirks{}, v.value) {
-		return v, p.errorf("%v is no value of quirk %s: %s", v.value, name, q.meaning)
+	if !q.set(&gate.Quirks{}, value) {
+		return nil, p.errorAt(e.line, "%v is no value of the quirk %s: %s", value, e.key, q.meaning)
 	}
-	return v, nil
+	return append(before, quirkValue{e.key, value}), nil
 }
 
 func quirkNames() string { return strings.Join(slices.Sorted(maps.Keys(quirks)), ", ") }
