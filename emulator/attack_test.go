@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
@@ -281,6 +282,54 @@ func TestForeignScopeMap(t *testing.T) {
 		err := e.ARM(t.Context(), http.MethodPut, attackRegistries+"alpha/tokens/strange", body, nil)
 		if err == nil || !strings.Contains(err.Error(), "no scope map of the registry alpha") {
 			t.Errorf("%s: %v", scopeMap, err)
+		}
+	}
+}
+
+// TestSmuggledDocuments: whoever may write a virtual network makes subnets by listing them, and nothing else. (A subnet's name
+// once held the rest of an ID: an approved connection to somebody's registry, a role assignment, a management group above the
+// subscription.)
+func TestSmuggledDocuments(t *testing.T) {
+	e := start(t, seeded(attackSeed))
+	network := testGroup + "/providers/Microsoft.Network/virtualNetworks/evil"
+	before := e.core.State().Len()
+	for _, name := range []string{
+		"a/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000009",
+		"a/providers/Microsoft.ContainerRegistry/registries/alpha",
+		"a/providers/Microsoft.ContainerRegistry/registries/alpha/credentials/default",
+		"a/providers/Microsoft.ContainerRegistry/registries/alpha/privateEndpointConnections/x",
+		"a/providers/Microsoft.Management/managementGroups/evil",
+		"a/providers/Microsoft.Management/managementGroups/evil/subscriptions/acac10ca-2000-4000-8000-000000000001",
+		"a/virtualNetworkPeerings/b", "/a", "a/", "..", ".", "a%2Fb", "a?b", "",
+	} {
+		body := map[string]any{"location": "westeurope", "properties": map[string]any{
+			"addressSpace": map[string]any{"addressPrefixes": []string{"10.9.0.0/16"}},
+			"subnets":      []any{map[string]any{"name": name, "properties": map[string]any{"addressPrefix": "10.9.0.0/24"}}},
+		}}
+		if err := e.ARM(t.Context(), http.MethodPut, network, body, nil); err == nil {
+			t.Errorf("a subnet called %q was made", name)
+		}
+	}
+	if after := e.core.State().Len(); after != before {
+		t.Errorf("there are %d documents, there were %d", after, before)
+	}
+}
+
+// TestMisplacedDocuments: a document is believed by its type, so that it must stand where its type belongs, whoever wrote it.
+func TestMisplacedDocuments(t *testing.T) {
+	e := start(t, seeded(attackSeed))
+	for _, id := range []string{
+		attackGroups + "x/providers/Microsoft.ContainerRegistry/registries/alpha2",
+		attackRegistries + "alpha/providers/Microsoft.ContainerRegistry/registries/alpha2",
+		attackGroups + "x/providers/Microsoft.ContainerRegistry/registries/alpha/privateEndpointConnections/x",
+		testGroup + "/providers/Microsoft.Resources/resourceGroups/fake/providers/Microsoft.ContainerRegistry/registries/alpha2",
+		"/providers/Microsoft.ContainerRegistry/registries/alpha2",
+		testGroup + "/providers/Microsoft.Management/managementGroups/evil",
+		"/providers/Microsoft.Resources/tenants/x/providers/Microsoft.Management/managementGroups/evil/subscriptions/y",
+	} {
+		d := azure.Document{ID: azure.MustParseResourceID(id), Body: map[string]any{"id": id, "location": "westeurope"}}
+		if err := e.change(t.Context(), azure.Change{Put: []azure.Document{d}}); err == nil {
+			t.Errorf("%s was taken", id)
 		}
 	}
 }

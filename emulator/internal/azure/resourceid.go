@@ -208,8 +208,12 @@ func (id ResourceID) segmentAfter(at int, key string) string {
 	return segments[at+1]
 }
 
-// Child returns the ID of a child: kind and name are one segment each. It fails as ParseResourceID does.
+// Child returns the ID of a child: kind and name are one segment each. It fails as ParseResourceID does, and if they are
+// not: a name with slashes would be the ID of something else.
 func (id ResourceID) Child(kind, name string) (ResourceID, error) {
+	if kind == "" || name == "" || strings.Contains(kind+name, "/") {
+		return ResourceID{}, fmt.Errorf("%.40q and %.80q are not the type and the name of a child", kind, name)
+	}
 	return ParseResourceID(id.written + "/" + kind + "/" + name)
 }
 

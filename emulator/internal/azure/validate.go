@@ -18,13 +18,44 @@ func Validate(s *State, d Document) error {
 	if namespace := Fold(namespaceOf(d.Type())); (namespace == "microsoft.graph" && !d.ID.IsGraph()) || (namespace == "acrlocal" && !d.ID.IsSettings()) {
 		return &Error{Code: CodeInvalid, ID: d.ID, Message: namespaceOf(d.Type()) + " is no namespace of resources"}
 	}
+	if err := checkHome(d.ID); err != nil {
+		return err
+	}
 	if _, err := ReadManagedIdentity(d); err != nil {
 		return err
 	}
 	if rule, ok := rules[kind]; ok {
-		return rule(s, d)
+		if err := rule(s, d); err != nil {
+			return err
+		}
 	}
-	return nil
+	return validateReferences(s, d)
+}
+
+// homes say at what the resources of a namespace stand, or the topmost above them.
+var homes = map[string]string{
+	"microsoft.containerregistry": TypeResourceGroup,
+	"microsoft.network":           TypeResourceGroup,
+	"microsoft.managedidentity":   TypeResourceGroup,
+	"microsoft.management":        TypeTenant,
+}
+
+// checkHome refuses a document that stands elsewhere. A document is believed by its type: an approved connection of a registry
+// of the same name, or a management group above somebody's subscription, must not hide below another resource.
+func checkHome(id ResourceID) error {
+	home, bound := homes[Fold(namespaceOf(id.Type()))]
+	if !bound {
+		return nil
+	}
+	for at, found := id, true; found; {
+		above, _ := at.Parent()
+		if above.Type() == home && !strings.Contains(above.Key(), "/providers/") {
+			return nil
+		}
+		found = strings.HasPrefix(Fold(at.Type()), Fold(above.Type())+"/") // else at extends another resource
+		at = above
+	}
+	return &Error{Code: CodeInvalid, ID: id, Target: "id", Message: fmt.Sprintf("%s is no place for a resource of type %s", id, id.Type())}
 }
 
 // rules are the checks by folded type.
@@ -96,13 +127,9 @@ var requirements = []requirement{
 		func(r Registry) bool { return r.ExportDisabled && (r.SKU != SKUPremium || r.PublicAccess) }, CodeBadRequest,
 		"properties.policies.exportPolicy.status", "exports can be disabled only in the SKU Premium with publicNetworkAccess Disabled",
 	},
-	{
-		func(r Registry) bool { return len(r.IPRules) > MaxIPRules }, CodeBadRequest, "properties.networkRuleSet.ipRules",
-		fmt.Sprintf("The requested feature IP rule exceeds allowed quota %d for the SKU Premium.", MaxIPRules),
-	},
 }
 
-func validateRegistry(_ *State, d Document) error {
+func validateRegistry(s *State, d Document) error {
 	r, err := ReadRegistry(d)
 	if err != nil {
 		return err
@@ -112,6 +139,16 @@ func validateRegistry(_ *State, d Document) error {
 			return &Error{Code: rule.code, Message: rule.message, Target: rule.target, ID: d.ID}
 		}
 	}
+	if quota := ipRuleQuota(s, r.Name); len(r.IPRules) > quota {
+		return &Error{
+			Code: CodeBadRequest, ID: d.ID, Target: "properties.networkRuleSet.ipRules",
+			Message: fmt.Sprintf("The requested feature IP rule exceeds allowed quota %d for the SKU Premium.", quota),
+		}
+	}
+	return validateRules(d, r)
+}
+
+func validateRules(d Document, r Registry) error {
 	for i, value := range r.IPRules {
 		if !isIPv4Rule(value) {
 			return &Error{
