@@ -334,6 +334,33 @@ func TestMisplacedDocuments(t *testing.T) {
 	}
 }
 
+// TestLocalhostEndpoint: nobody's private endpoint takes localhost away from everybody else. (One did, and localhost became
+// its registry.)
+func TestLocalhostEndpoint(t *testing.T) {
+	v := newVictim(t)
+	network := testGroup + "/providers/Microsoft.Network/virtualNetworks/evil"
+	put := func(id string, properties map[string]any) {
+		body := map[string]any{"location": "westeurope", "properties": properties}
+		if err := v.ARM(t.Context(), http.MethodPut, id, body, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(network, map[string]any{
+		"addressSpace": map[string]any{"addressPrefixes": []string{"127.0.0.0/8"}},
+		"subnets":      []any{map[string]any{"name": "s", "properties": map[string]any{"addressPrefix": "127.0.0.0/8"}}},
+	})
+	put(testGroup+"/providers/Microsoft.Network/privateEndpoints/evil", map[string]any{
+		"subnet":           map[string]any{"id": network + "/subnets/s"},
+		"ipConfigurations": []any{map[string]any{"name": "i", "properties": map[string]any{"privateIPAddress": "127.0.0.1"}}},
+		"privateLinkServiceConnections": []any{map[string]any{"name": "c", "properties": map[string]any{
+			"privateLinkServiceId": attackRegistries + "alphabet", "groupIds": []string{"registry"},
+		}}},
+	})
+	if a := v.ask(t, http.MethodGet, "/v2/secret/x/blobs/"+v.secret, v.admin, ""); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.reason())
+	}
+}
+
 // TestRebinding: the management API, which gives tokens to anybody, answers no page of another site: by no origin, and by
 // no name that could be made to lead here.
 func TestRebinding(t *testing.T) {

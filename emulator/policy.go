@@ -3,6 +3,7 @@ package emulator
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -315,7 +316,7 @@ func endpoint(s *azure.State, d azure.Document) (gate.PrivateEndpoint, error) {
 	if err != nil {
 		return e, fmt.Errorf("%s: %w", other.ID, err)
 	}
-	e.Addresses, e.Network = s.AddressesOf(private), private.Network().String()
+	e.Addresses, e.Network = slices.DeleteFunc(slices.Clone(s.AddressesOf(private)), isLocalhost), private.Network().String()
 	if network, ok := s.Get(private.Network().Key()); ok {
 		v, err := azure.ReadVirtualNetwork(*network)
 		if err != nil {
@@ -324,6 +325,12 @@ func endpoint(s *azure.State, d azure.Document) (gate.PrivateEndpoint, error) {
 		e.Prefixes = v.Prefixes
 	}
 	return e, nil
+}
+
+// isLocalhost reports whether an address is where everybody on this machine expects the emulator itself. An endpoint that
+// claimed it would take all of their requests, whoever made it; on the others of 127.0.0.0/8 it may stand.
+func isLocalhost(a netip.Addr) bool {
+	return a.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }
 
 func (p projection) subscriptions(delta *gate.Change, old, next *azure.State, t touched) error {
