@@ -134,8 +134,11 @@ func (e *Emulator) listDecisions(r *http.Request) (any, error) {
 		}
 		last = n
 	}
+	verdict, registry := query.Get("verdict"), query.Get("registry")
+	if verdict != "" && new(gate.Verdict).UnmarshalText([]byte(verdict)) != nil {
+		return nil, fmt.Errorf("verdict=%q is none of allow, deny and challenge", verdict)
+	}
 	return e.Decisions(last, func(d DecisionEntry) bool {
-		verdict, registry := query.Get("verdict"), query.Get("registry")
 		return (verdict == "" || d.Verdict.String() == verdict) && (registry == "" || strings.HasPrefix(d.LoginServer, strings.ToLower(registry)+"."))
 	}), nil
 }
