@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
@@ -26,7 +27,7 @@ func loadKeys(dir string) (keyring, error) {
 		return nil, nil
 	}
 	path := filepath.Join(dir, keyFileName)
-	data, err := os.ReadFile(path)
+	data, err := readPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -38,6 +39,18 @@ func loadKeys(dir string) (keyring, error) {
 		return nil, fmt.Errorf("signing keys in %s: %w (remove the file to start with new keys)", path, err)
 	}
 	return ring, nil
+}
+
+// readPrivate reads a file that nobody else may read: whoever has the keys is anybody in the tenant.
+func readPrivate(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("%s has mode %s, so that others may know them: remove the file to start with new keys", path, info.Mode())
+	}
+	return os.ReadFile(path)
 }
 
 // saveKeys replaces the key file of dir in one step.

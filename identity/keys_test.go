@@ -225,6 +225,22 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	}
 }
 
+// Keys that others could read, or put there, are nobody's secret.
+func TestKeyFilesForEverybodyAreRefused(t *testing.T) {
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o620, 0o644} {
+		dir := t.TempDir()
+		if err := saveKeys(dir, keyring{newKey(rsaKeys()[0])}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(dir, keyFileName), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := openKeys(dir, nil, supply(0)).Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "others may know them") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+}
+
 func TestKeyFoldersThatAreRefused(t *testing.T) {
 	occupied := t.TempDir()
 	if err := os.Mkdir(filepath.Join(occupied, keyFileName), 0o700); err != nil {
