@@ -247,8 +247,11 @@ func (e *Emulator) openListeners(ctx context.Context) (err error) {
 // attach listens at an address whose peers are in a virtual network.
 func (e *Emulator) attach(ctx context.Context, a Attachment) error {
 	place, err := azure.ResolvePlace(e.core.State(), a.Network)
-	if err != nil || place.Network == "" {
-		return fmt.Errorf("attach %s: %q is no virtual network (%w)", a.Address, a.Network, err)
+	if err == nil && place.Network == "" {
+		err = fmt.Errorf("%q is in no virtual network", a.Network)
+	}
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", a.Address, err)
 	}
 	_, err = e.listen(ctx, a.Address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.serve(w, r.WithContext(context.WithValue(r.Context(), networkKey{}, azure.Fold(place.Network))))
