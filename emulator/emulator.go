@@ -114,7 +114,7 @@ func (e *Emulator) openServices() error {
 	e.arm = arm.New(e.armOptions())
 	e.proxy = vantage.NewProxy(e.proxyOptions())
 	e.closers = append(e.closers, e.proxy)
-	e.core.projection = projection{quirks: e.seed.quirksOf(e.options.Behavior), services: e.seed.servicesOf}
+	e.core.projection = projection{quirks: quirksOf(e.options.Behavior), services: servicesOf}
 	e.core.swapped = e.gate.Swap
 	e.core.removed = func(name string) {
 		if err := e.content.remove(context.Background(), name); err != nil {

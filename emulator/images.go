@@ -3,9 +3,12 @@ package emulator
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
 )
 
 // helloText is what the sample image holds.
@@ -13,6 +16,7 @@ const helloText = "Hello from a registry that says no, and why.\n"
 
 // openImages puts the seed's images into their registries. Those that are there already stay as they are.
 func (e *Emulator) openImages(ctx context.Context) error {
+	hello := sync.OnceValues(func() (v1.Image, error) { return HelloImage(helloText) })
 	for _, image := range e.seed.images {
 		content, err := e.content.registry(ctx, azure.Fold(image.registry))
 		if err != nil {
@@ -24,17 +28,22 @@ func (e *Emulator) openImages(ctx context.Context) error {
 		if image.path != "" {
 			err = content.Import(ctx, image.repository, image.tag, image.path)
 		} else {
-			hello, buildErr := HelloImage(helloText)
-			if buildErr != nil {
-				return buildErr
-			}
-			err = content.Put(ctx, image.repository, image.tag, hello)
+			err = putBuilt(ctx, content, image, hello)
 		}
 		if err != nil {
-			return fmt.Errorf("image %s:%s of registry %s: %w", image.repository, image.tag, image.registry, err)
+			return image.at.errorf("image %s:%s of registry %s: %v", image.repository, image.tag, image.registry, err)
 		}
 	}
 	return nil
+}
+
+// putBuilt puts an image that is built on the spot.
+func putBuilt(ctx context.Context, content *oci.Registry, image seedImage, build func() (v1.Image, error)) error {
+	built, err := build()
+	if err != nil {
+		return err
+	}
+	return content.Put(ctx, image.repository, image.tag, built)
 }
 
 // detailOf renders the detail of an error of the content.

@@ -4,12 +4,11 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
-	"github.com/acrlocal/acrlocal/gate"
 )
 
 // sampleSeed is the environment that is used without a seed of one's own.
@@ -19,10 +18,8 @@ var sampleSeed []byte
 
 // seed is the start-up state, read from all files together.
 type seed struct {
-	state        *azure.State // everything, completed
+	state        *azure.State // everything, completed; the trusted services and quirks are in the settings
 	images       []seedImage
-	services     []gate.TrustedService
-	quirks       seedQuirks
 	plainAnswers bool
 }
 
@@ -31,6 +28,7 @@ type seedImage struct {
 	registry, repository, tag string
 	// path is an OCI layout or a tarball; empty is the sample image.
 	path string
+	at   position
 }
 
 // seedError is what is wrong with a seed, and where.
@@ -52,16 +50,18 @@ func (s seed) documents() []azure.Document {
 	return all
 }
 
-// servicesOf is the table of trusted services with the seed's changes.
-func (s seed) servicesOf(*azure.State) []gate.TrustedService { return s.services }
-
 // seedReader reads seed files one after the other.
 type seedReader struct {
-	seed  seed
-	file  string
-	lines map[string]position // where each document came from, by its key
-	put   []azure.Document
-	named []namedRegistry
+	seed     seed
+	file     string
+	here     map[string]int      // the lines of what the file itself says, by key
+	lines    map[string]position // where each document came from, by its key
+	put      []azure.Document
+	imageAt  map[string]int // indexes of the images by registry, repository and tag
+	named    []namedRegistry
+	shapes   map[string]*shape // by folded type, as far as they were needed
+	services serviceChanges
+	quirks   quirkSettings
 }
 
 // namedRegistry is a place where a seed names a registry that has to exist once all files are read.
@@ -96,7 +96,7 @@ func sectionNames() string {
 // readSeeds reads seeds in order; what comes later replaces what has the same ID. An error is a *seedError, if it is about
 // a line of a file.
 func readSeeds(files []Seed) (seed, error) {
-	r := &seedReader{seed: seed{services: gate.TrustedServices()}, lines: map[string]position{}}
+	r := &seedReader{lines: map[string]position{}, shapes: map[string]*shape{}, imageAt: map[string]int{}}
 	r.put = append(r.put, developmentDocuments()...)
 	for _, f := range files {
 		if err := r.read(f); err != nil {
@@ -110,7 +110,7 @@ func readSeeds(files []Seed) (seed, error) {
 }
 
 func (r *seedReader) read(f Seed) error {
-	r.file = f.Name
+	r.file, r.here = f.Name, map[string]int{}
 	roots, err := parseNodes(f.Name, f.Data)
 	if err != nil {
 		return err
@@ -152,32 +152,9 @@ func (r *seedReader) section(p position, e entry) error {
 	return p.errorAt(e.line, "there is no section %q; there are %s", e.key, sectionNames())
 }
 
-func (r *seedReader) images(p position) error {
-	items, err := p.items()
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		var image struct{ Registry, Reference, Path string }
-		if err := item.into(&image); err != nil {
-			return err
-		}
-		repository, tag, ok := strings.Cut(image.Reference, ":")
-		if !ok || image.Registry == "" || repository == "" || tag == "" {
-			return item.errorf("an image has a registry, a reference such as hello:v1, and a path")
-		}
-		if image.Path != "" && !filepath.IsAbs(image.Path) {
-			image.Path = filepath.Join(filepath.Dir(r.file), image.Path)
-		}
-		r.named = append(r.named, namedRegistry{image.Registry, item})
-		r.seed.images = append(r.seed.images, seedImage{image.Registry, repository, tag, image.Path})
-	}
-	return nil
-}
-
 // complete adds what Azure would add to all documents, and checks them together.
 func (r *seedReader) complete() error {
-	for _, step := range []func() error{r.assignments, r.addGroups, r.makeState, r.references, r.resolvePrincipals} {
+	for _, step := range []func() error{r.assignments, r.addGroups, r.addSettings, r.makeState, r.references, r.resolvePrincipals} {
 		if err := step(); err != nil {
 			return r.located(err)
 		}
@@ -227,10 +204,13 @@ func (r *seedReader) source(id azure.ResourceID) (at position, inside string) {
 	return position{}, inside
 }
 
-// deepest follows a JSON path such as properties.ipRules[0].value as far as the file has it, which may leave properties
-// out, as az does.
+// pathStep is one step of a JSON path such as properties.ipRules[0].value or identity.userAssignedIdentities['/a/b.c'].
+var pathStep = regexp.MustCompile(`\['([^']*)'\]|\[(\d+)\]|([^.\[\]]+)`)
+
+// deepest follows a JSON path as far as the file has it, which may leave properties out, as az does.
 func deepest(n *node, path string) *node {
-	for _, step := range strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune(".[]", c) }) {
+	for _, match := range pathStep.FindAllStringSubmatch(path, -1) {
+		step := match[1] + match[2] + match[3]
 		next := n.step(step)
 		if next == nil && step != "properties" {
 			return n

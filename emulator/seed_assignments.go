@@ -6,7 +6,6 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
-	"github.com/acrlocal/acrlocal/identity"
 )
 
 // assignments lets the role assignments of a seed name their roles by name or GUID, where ARM wants a whole ID.
@@ -43,10 +42,16 @@ func rolesOf(documents []azure.Document) map[string]string {
 // nameRole completes the role definition that an assignment names: by ID, by GUID, or by name. The document is not in a
 // state yet, so that it may be changed.
 func nameRole(d azure.Document, roles map[string]string) error {
-	properties, _ := d.Body["properties"].(map[string]any)
+	properties, ok := d.Body["properties"].(map[string]any)
+	if !ok {
+		return &azure.Error{ID: d.ID, Code: azure.CodeInvalid, Message: "a role assignment has properties: principalId and roleDefinitionId"}
+	}
 	given, _ := properties["roleDefinitionId"].(string)
 	if given == "" {
 		given, _ = properties["roleDefinitionName"].(string)
+	}
+	if named := properties["principalName"]; properties["principalId"] == nil && named != nil {
+		properties["principalId"] = named
 	}
 	id := roles[azure.Fold(given[strings.LastIndexByte(given, '/')+1:])]
 	if id == "" {
@@ -61,50 +66,12 @@ func nameRole(d azure.Document, roles map[string]string) error {
 	return nil
 }
 
-// resolvePrincipals replaces the resources that role assignments name by their principals, and refuses principals that
-// do not exist.
-func (r *seedReader) resolvePrincipals() error {
-	people, err := newDirectory(r.seed.state)
-	if err != nil {
-		return err
-	}
-	var resolved []azure.Document
-	for _, d := range r.seed.state.OfType(azure.TypeRoleAssignment) {
-		a, err := azure.ReadRoleAssignment(*d)
-		if err != nil {
-			return err
-		}
-		p, ok := holderOf(people, a.PrincipalID)
-		if !ok {
-			return &azure.Error{
-				ID: d.ID, Target: "properties.principalId", Code: azure.CodeNotFound,
-				Message: "there is no principal, and no resource with an identity, " + a.PrincipalID,
-			}
-		}
-		if p.ID != a.PrincipalID {
-			again := d.Clone()
-			again.Body["properties"].(map[string]any)["principalId"] = p.ID //nolint:forcetypeassert // it was read from there
-			resolved = append(resolved, again)
-		}
-	}
-	r.seed.state, err = r.seed.state.With(azure.Change{Put: resolved})
-	return err
-}
-
-// holderOf finds the principal that an assignment names by object ID, or by the ID of its resource.
-func holderOf(people *directory, name string) (identity.Principal, bool) {
-	by := identity.ByObjectID
-	if strings.HasPrefix(name, "/") {
-		by = identity.ByResource
-	}
-	return people.Find(by, name)
-}
-
 // references refuses what names something that does not exist, beyond what azure.Validate does: there, documents may come
 // one after the other.
 func (r *seedReader) references() error {
+	ours := r.subscriptions()
 	for _, d := range r.seed.state.All() {
-		if err := r.reference(*d); err != nil {
+		if err := r.reference(*d, ours); err != nil {
 			return err
 		}
 	}
@@ -116,6 +83,18 @@ func (r *seedReader) references() error {
 	return nil
 }
 
+// subscriptions are those of which the seed tells more than who may do what there, by folded GUID.
+func (r *seedReader) subscriptions() map[string]bool {
+	ours := map[string]bool{azure.DevelopmentSubscription: true}
+	for _, d := range r.put {
+		kind := azure.Fold(d.Type())
+		if !isGroup(d.ID) && kind != azure.Fold(azure.TypeRoleAssignment) && kind != azure.Fold(azure.TypeRoleDefinition) {
+			ours[azure.Fold(d.ID.Subscription())] = true
+		}
+	}
+	return ours
+}
+
 func (r *seedReader) hasRegistry(name string) bool {
 	for _, d := range r.seed.state.OfType(azure.TypeRegistry) {
 		if azure.Fold(d.ID.Name()) == azure.Fold(name) {
@@ -125,22 +104,16 @@ func (r *seedReader) hasRegistry(name string) bool {
 	return false
 }
 
-func (r *seedReader) reference(d azure.Document) error {
+// reference checks what a document stands at, and what Azure itself would have written in it. A role may be assigned in a
+// subscription of which the seed knows nothing.
+func (r *seedReader) reference(d azure.Document, ours map[string]bool) error {
 	above, ok := d.ID.Parent()
-	if ok && isResource(above) && !r.exists(above) {
-		return &azure.Error{ID: d.ID, Code: azure.CodeNotFound, Message: fmt.Sprintf("there is no resource %s", above)}
+	foreign := azure.Fold(d.Type()) == azure.Fold(azure.TypeRoleAssignment) && !ours[azure.Fold(above.Subscription())]
+	if ok && isResource(above) && !foreign && !r.exists(above) {
+		return &azure.Error{ID: d.ID, Target: "scope", Code: azure.CodeNotFound, Message: fmt.Sprintf("there is no resource %s", above)}
 	}
-	m, err := azure.ReadManagedIdentity(d)
-	if err != nil {
+	if err := azure.CheckShown(r.seed.state, d); err != nil {
 		return err
-	}
-	for _, used := range m.UserAssigned {
-		if !r.exists(used) {
-			return &azure.Error{
-				ID: d.ID, Target: "identity.userAssignedIdentities", Code: azure.CodeNotFound,
-				Message: fmt.Sprintf("there is no user-assigned identity %s", used),
-			}
-		}
 	}
 	return checkCondition(d)
 }

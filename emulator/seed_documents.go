@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -43,36 +44,51 @@ func (r *seedReader) resource(p position) error {
 	if kind, _ := body["type"].(string); kind != "" && !strings.EqualFold(kind, id.Type()) && body["id"] != nil {
 		return p.errorf("the type %q is not that of the ID, %s", kind, id.Type())
 	}
-	body = nested(id.Type(), body)
-	body["id"] = id.String()
-	if err := unknownMember(p, id.Type(), body); err != nil {
+	if body, err = r.fit(p, id.Type(), body); err != nil {
 		return err
 	}
-	r.keep(azure.Document{ID: id, Body: body}, p)
+	body["id"] = id.String()
+	if err := r.keep(azure.Document{ID: id, Body: body}, p); err != nil {
+		return err
+	}
 	return r.connections(id, body, p)
 }
 
-func (r *seedReader) keep(d azure.Document, at position) {
+// keep notes a document and where it came from. A later file replaces what an earlier one says; within a file that can only
+// be a mistake.
+func (r *seedReader) keep(d azure.Document, at position) error {
+	key := d.ID.Key()
+	if before, ok := r.here[key]; ok {
+		return at.errorf("%s is in this file already, at line %d", d.ID, before)
+	}
+	r.here[key] = at.node.line
+	r.note(d, at)
+	return nil
+}
+
+func (r *seedReader) note(d azure.Document, at position) {
 	r.lines[d.ID.Key()] = at
 	r.put = append(r.put, d)
 }
 
-// connections makes documents of the private endpoint connections that a registry's document lists, for which ARM has no
-// other place.
+// connections makes documents of the private endpoint connections that a registry's document lists. What the file says of
+// one by itself counts more.
 func (r *seedReader) connections(id azure.ResourceID, body map[string]any, p position) error {
 	properties, _ := body["properties"].(map[string]any)
 	listed, _ := properties["privateEndpointConnections"].([]any)
 	if azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) || len(listed) == 0 {
 		return nil
 	}
-	for _, item := range listed {
+	for i, item := range listed {
 		connection, _ := item.(map[string]any)
 		name, _ := connection["name"].(string)
 		child, err := id.Child("privateEndpointConnections", name)
 		if err != nil {
 			return p.errorf("properties.privateEndpointConnections: %v", err)
 		}
-		r.keep(azure.Document{ID: child, Body: connection}, p)
+		if _, said := r.here[child.Key()]; !said {
+			r.note(azure.Document{ID: child, Body: connection}, p.at(deepest(p.node, fmt.Sprintf("properties.privateEndpointConnections[%d]", i))))
+		}
 	}
 	return nil
 }
@@ -111,48 +127,6 @@ func assignmentName(scope string, body map[string]any) string {
 		said += "|" + value
 	}
 	return azure.DerivedID(said)
-}
-
-// principals reads Graph documents.
-func (r *seedReader) principals(p position) error {
-	items, err := p.items()
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		body, err := item.object()
-		if err != nil {
-			return err
-		}
-		if body["@odata.type"] == nil {
-			body["@odata.type"] = graphType(body)
-		}
-		id, err := azure.IDOf(body)
-		if err != nil || !id.IsGraph() {
-			return item.errorf(`a principal is a Graph document with an id and an @odata.type: "#microsoft.graph.user", group, servicePrincipal or application`)
-		}
-		r.keep(azure.Document{ID: id, Body: body}, item)
-	}
-	return nil
-}
-
-// graphMarks are members that tell the type of a Graph document that az printed without its type, in this order.
-var graphMarks = []struct{ member, kind string }{
-	{"userPrincipalName", "#microsoft.graph.user"},
-	{"servicePrincipalNames", "#microsoft.graph.servicePrincipal"},
-	{"servicePrincipalType", "#microsoft.graph.servicePrincipal"},
-	{"signInAudience", "#microsoft.graph.application"},
-	{"groupTypes", "#microsoft.graph.group"},
-	{"securityEnabled", "#microsoft.graph.group"},
-}
-
-func graphType(body map[string]any) any {
-	for _, mark := range graphMarks {
-		if _, ok := body[mark.member]; ok {
-			return mark.kind
-		}
-	}
-	return nil
 }
 
 // addGroups adds the subscriptions and resource groups that documents are in and that the seed does not list.

@@ -1,10 +1,6 @@
 package emulator
 
-import (
-	"encoding/json"
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // The bounds of a seed. A person's file is far below them; one that was made to exhaust memory or stack is not.
 const (
@@ -113,6 +109,13 @@ func (p position) errorAt(line int, format string, args ...any) error {
 // at is the position of another node of the same file.
 func (p position) at(n *node) position { return position{p.file, n} }
 
+// on is a position on another line, such as that of a key.
+func (p position) on(line int) position {
+	same := *p.node
+	same.line = line
+	return p.at(&same)
+}
+
 // items returns the members of a list; nothing at all is an empty one.
 func (p position) items() ([]position, error) {
 	if p.node.isNull() {
@@ -160,22 +163,4 @@ func (p position) object() (map[string]any, error) {
 		return nil, p.errorf("expected a document: a mapping with an id, or with type and name")
 	}
 	return object, nil
-}
-
-// into reads a node into a struct, all of whose members it knows.
-func (p position) into(target any) error {
-	value, err := p.value()
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return p.errorf("%v", err)
-	}
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(target); err != nil {
-		return p.errorf("%s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return nil
 }

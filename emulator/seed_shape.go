@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -8,213 +9,201 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// az prints many documents in a shape of its own: the members of properties stand beside name and type, some have other
-// names, and what is not set is null. The functions below bring a document back to ARM's shape.
-
-// armMembers are the members that stand beside properties in an ARM document. What is none of these belongs into
-// properties.
-var armMembers = setOf("id name type location tags sku identity kind zones etag systemData extendedLocation managedBy plan properties")
-
-// deploymentMembers say something to a deployment tool or to people, and nothing of the resource.
-var deploymentMembers = setOf("resourceGroup apiVersion dependsOn comments")
-
-func setOf(names string) map[string]bool {
-	set := map[string]bool{}
-	for _, name := range strings.Fields(names) {
-		set[name] = true
-	}
-	return set
+// shape is what an object of a document may hold, as the table of types says it. It brings what az prints back to what
+// ARM has: az lifts the members of properties up beside name and type, gives some others names, and prints null for what
+// is not set.
+type shape struct {
+	// members are those that the object has; a nil shape may hold anything.
+	members map[string]*shape
+	// names are ARM's names of members that az prints under another.
+	names map[string]string
+	// open says that there may be others.
+	open bool
 }
 
-// azNames are ARM's names of members that az prints under another.
-var azNames = map[string]string{
-	"ipAddressOrRange":                 "value",
-	"virtualNetworkResourceId":         "id",
-	"azureAdAuthenticationAsArmPolicy": "azureADAuthenticationAsArmPolicy",
-	"privateIpAddress":                 "privateIPAddress",
-	"privateIpAllocationMethod":        "privateIPAllocationMethod",
-	"publicIpAddress":                  "publicIPAddress",
+// said are members that say something to people and to deployment tools, and nothing of the resource.
+var said = map[string]bool{
+	"resourceGroup": true, "systemData": true, "apiVersion": true, "dependsOn": true, "comments": true, "@odata.context": true,
+	"@odata.id": true,
 }
 
-// nestedLists are the lists, by the folded type of the document, whose items are ARM documents themselves.
-var nestedLists = map[string][]string{
-	azure.Fold(azure.TypeRegistry):         {"privateEndpointConnections"},
-	azure.Fold(azure.TypeVirtualNetwork):   {"subnets", "virtualNetworkPeerings"},
-	azure.Fold(azure.TypeNetworkInterface): {"ipConfigurations"},
-	azure.Fold(azure.TypePrivateEndpoint): {
-		"privateLinkServiceConnections", "manualPrivateLinkServiceConnections", "ipConfigurations",
-	},
+// parseShape reads a shape: names of members, each followed by {…} if its own are known; NAME=AZ where az says AZ, and …
+// where there may be others.
+func parseShape(text string) *shape {
+	words := strings.Fields(strings.NewReplacer("{", " { ", "}", " } ").Replace(text))
+	s, _ := readShape(words)
+	return s
 }
 
-// nested returns a document, or an item of a list, in ARM's shape. It drops what is null.
-func nested(resourceType string, body map[string]any) map[string]any {
-	out, properties := map[string]any{}, map[string]any{}
-	if given, ok := body["properties"].(map[string]any); ok {
-		maps.Copy(properties, armNames(given))
-	}
-	for name, value := range body {
-		switch {
-		case value == nil || deploymentMembers[name]:
-		case name == "properties" && len(properties) > 0:
-		case armMembers[name]:
-			out[name] = value
+// readShape reads up to the end, or to the brace that closes the shape, and returns what comes after.
+func readShape(words []string) (*shape, []string) {
+	s := &shape{members: map[string]*shape{}, names: map[string]string{}}
+	last := ""
+	for len(words) > 0 {
+		word := words[0]
+		words = words[1:]
+		switch word {
+		case "{":
+			s.members[last], words = readShape(words)
+		case "}":
+			return s, words
+		case "…":
+			s.open = true
 		default:
-			properties[armName(name)] = armValue(value)
+			name, printed, renamed := strings.Cut(word, "=")
+			if renamed {
+				s.names[printed] = name
+			}
+			s.members[name], last = nil, name
 		}
 	}
-	for _, name := range nestedLists[azure.Fold(resourceType)] {
-		nestItems(properties, name)
-	}
-	if len(properties) > 0 {
-		out["properties"] = properties
-	}
-	return out
+	return s, nil
 }
 
-func nestItems(properties map[string]any, name string) {
-	items, _ := properties[name].([]any)
-	for i, item := range items {
-		if body, ok := item.(map[string]any); ok {
-			items[i] = nested("", body)
-		}
+// has finds a member under either of its names.
+func (s *shape) has(name string) (canonical string, found bool) {
+	if s == nil {
+		return "", false
 	}
+	if arm := s.names[name]; arm != "" {
+		name = arm
+	}
+	_, found = s.members[name]
+	return name, found
 }
 
-func armName(name string) string {
-	if arm := azNames[name]; arm != "" {
-		return arm
-	}
-	return name
+// stray is a member that has no place where it stands.
+type stray struct {
+	path, name string
+	known      []string // what may stand there
 }
 
-// armNames renames members at any depth, and drops what is null.
-func armNames(object map[string]any) map[string]any {
-	renamed := make(map[string]any, len(object))
-	for name, value := range object {
-		if value != nil {
-			renamed[armName(name)] = armValue(value)
-		}
+// hint says what was perhaps meant.
+func (w stray) hint() string {
+	if near := azure.Near(w.name, w.known); len(near) > 0 {
+		return fmt.Sprintf("did you mean %s?", near[0])
 	}
-	return renamed
+	return "there are " + strings.Join(w.known, ", ")
 }
 
-func armValue(value any) any {
+// fit returns a value as ARM has it. What is null is left out.
+func (s *shape) fit(value any, path string) (any, *stray) {
+	if s == nil {
+		return value, nil
+	}
 	switch v := value.(type) {
 	case map[string]any:
-		return armNames(v)
+		return s.object(v, path)
 	case []any:
-		for i, item := range v {
-			v[i] = armValue(item)
+		for i := range v {
+			var wrong *stray
+			if v[i], wrong = s.fit(v[i], fmt.Sprintf("%s[%d]", path, i)); wrong != nil {
+				return nil, wrong
+			}
 		}
 	}
-	return value
+	return value, nil
 }
 
-// members are the members that an object may have; an empty one may have any.
-type members map[string]members
-
-// anyOf makes members below which anything may stand.
-func anyOf(names string) members {
-	m := members{}
-	for name := range setOf(names) {
-		m[name] = nil
+func (s *shape) object(given map[string]any, path string) (map[string]any, *stray) {
+	object, lifted := make(map[string]any, len(given)), map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		home, to := s.home(object, lifted, name)
+		switch {
+		case given[name] == nil:
+			continue
+		case home == nil && said[name]:
+			continue
+		case home == nil:
+			return nil, &stray{path, name, s.known()}
+		}
+		canonical, _ := home.has(name)
+		fitted, wrong := home.members[canonical].fit(given[name], join(path, name))
+		if wrong != nil {
+			return nil, wrong
+		}
+		to[canonical] = fitted
 	}
-	return m
-}
-
-// with adds a member with members of its own. A list stands for its items.
-func (m members) with(name string, below members) members {
-	m[name] = below
-	return m
-}
-
-// modelled are the members of properties, by folded type, of the types whose meaning the emulator knows: one that Azure
-// does not have is surely a slip of the pen, and would make a rule silently not hold.
-var modelled = map[string]members{
-	azure.Fold(azure.TypeRegistry): anyOf(`adminUserEnabled anonymousPullEnabled autoGeneratedDomainNameLabelScope creationDate
-		dataEndpointEnabled dataEndpointHostNames encryption endpointProtocol loginServer metadataSearch networkRuleBypassAllowedForTasks
-		networkRuleBypassOptions privateEndpointConnections provisioningState publicNetworkAccess regionalEndpoints
-		roleAssignmentMode status storageAccount zoneRedundancy`).
-		with("networkRuleSet", members{}.with("defaultAction", nil).
-			with("ipRules", anyOf("action value")).with("virtualNetworkRules", anyOf("action id"))).
-		with("policies", members{}.with("exportPolicy", anyOf("status")).
-			with("azureADAuthenticationAsArmPolicy", anyOf("status")).
-			with("quarantinePolicy", anyOf("status")).with("trustPolicy", anyOf("type status")).
-			with("retentionPolicy", anyOf("days lastUpdatedTime status")).
-			with("softDeletePolicy", anyOf("retentionDays lastUpdatedTime status"))),
-	azure.Fold(azure.TypeScopeMap): anyOf("actions creationDate description provisioningState type"),
-	azure.Fold(azure.TypeToken): anyOf("creationDate provisioningState scopeMapId status").
-		with("credentials", anyOf("activeDirectoryObject certificates").with("passwords", anyOf("creationTime expiry name value"))),
-	azure.Fold(azure.TypePrivateEndpointConnection): anyOf("provisioningState groupIds").
-		with("privateEndpoint", anyOf("id resourceGroup")).
-		with("privateLinkServiceConnectionState", anyOf("status description actionsRequired")),
-	azure.Fold(azure.TypeRoleAssignment): anyOf(`canDelegate condition conditionVersion createdBy createdOn delegatedManagedIdentityResourceId
-		description principalId principalName principalType roleDefinitionId roleDefinitionName scope updatedBy updatedOn`),
-	azure.Fold(azure.TypeRoleDefinition): anyOf("assignableScopes createdBy createdOn description roleName roleType type updatedBy updatedOn").
-		with("permissions", anyOf("actions notActions dataActions notDataActions condition conditionVersion")),
-	azure.Fold(azure.TypeUserAssignedIdentity): anyOf("clientId principalId tenantId isolationScope assignmentRestrictions"),
-	azure.Fold(azure.TypePrivateEndpoint): anyOf(`applicationSecurityGroups customDnsConfigs customNetworkInterfaceName ipConfigurations
-		ipVersionType networkInterfaces privateDnsZoneGroups provisioningState subnet`).
-		with("privateLinkServiceConnections", linkMembers).with("manualPrivateLinkServiceConnections", linkMembers),
-	azure.Fold(azure.TypeVirtualNetwork): anyOf(`addressSpace bgpCommunities ddosProtectionPlan defaultPublicNatGateway dhcpOptions
-		enableDdosProtection enableVmProtection encryption flowLogs flowTimeoutInMinutes ipAllocations privateEndpointVNetPolicies
-		provisioningState resourceGuid subnets virtualNetworkPeerings`),
-	azure.Fold(azure.TypePrivateDNSZoneLink): anyOf(`provisioningState registrationEnabled resolutionPolicy virtualNetwork
-		virtualNetworkLinkState`),
-}
-
-var linkMembers = anyOf("id name type etag").with("properties", anyOf("groupIds privateLinkServiceId provisioningState requestMessage").
-	with("privateLinkServiceConnectionState", anyOf("status description actionsRequired")))
-
-// unknownMember refuses a document of a modelled type that has a member that the type does not.
-func unknownMember(p position, resourceType string, body map[string]any) error {
-	allowed, ok := modelled[azure.Fold(resourceType)]
-	if !ok {
-		return nil
+	if properties, ok := object["properties"].(map[string]any); ok {
+		maps.Copy(lifted, properties)
 	}
-	path, near := allowed.stray("properties", body["properties"])
+	if _, plain := given["properties"]; len(lifted) > 0 || plain && object["properties"] == nil {
+		object["properties"] = lifted
+	}
+	return object, nil
+}
+
+// home finds where a member belongs: into the object, or into its properties. An open place takes what nobody knows.
+func (s *shape) home(object, lifted map[string]any, name string) (*shape, map[string]any) {
+	below := s.members["properties"]
+	if _, found := s.has(name); found {
+		return s, object
+	}
+	if _, found := below.has(name); found {
+		return below, lifted
+	}
+	switch {
+	case said[name]:
+	case s.open:
+		return s, object
+	case below != nil && below.open:
+		return below, lifted
+	}
+	return nil, nil
+}
+
+// known are the names that may stand in an object, sorted.
+func (s *shape) known() []string {
+	names := slices.Collect(maps.Keys(s.members))
+	if below := s.members["properties"]; below != nil {
+		names = append(names, slices.Collect(maps.Keys(below.members))...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func join(path, name string) string {
 	if path == "" {
-		return nil
+		return name
 	}
-	line := p.node.line
-	if key := path[strings.LastIndexByte(path, '.')+1:]; key != "" {
-		line = deepest(p.node, path[:len(path)-len(key)-1]).lineOf(key, line)
-	}
-	return p.errorAt(line, "%s: a %s has no such member; it has %s", path, resourceType, strings.Join(near, ", "))
+	return path + "." + name
 }
 
-// lineOf returns the line of a key, or of the mapping if the file has it elsewhere.
-func (n *node) lineOf(key string, otherwise int) int {
+// fit brings a document to the shape of its type, or says which member has no place in it. A misspelt member would make
+// a rule silently not hold.
+func (r *seedReader) fit(p position, resourceType string, body map[string]any) (map[string]any, error) {
+	fitted, wrong := r.shapeOf(resourceType).object(body, "")
+	if wrong == nil {
+		return fitted, nil
+	}
+	at := deepest(p.node, wrong.path)
+	return nil, p.errorAt(at.lineOf(wrong.name), "%s has no place in a document of type %s: %s", join(wrong.path, wrong.name), resourceType, wrong.hint())
+}
+
+// shapeOf returns the shape of a type; one that is not modelled may have any members in its properties.
+func (r *seedReader) shapeOf(resourceType string) *shape {
+	kind := azure.Fold(resourceType)
+	if s := r.shapes[kind]; s != nil {
+		return s
+	}
+	text := shapes[kind]
+	switch {
+	case text == "":
+		text = resourceMembers + " sku properties{…}"
+	case !strings.HasPrefix(kind, "microsoft.graph/"):
+		text = resourceMembers + " " + text
+	}
+	s := parseShape(text)
+	r.shapes[kind] = s
+	return s
+}
+
+// lineOf returns the line of a key, or of the mapping if it does not stand there itself.
+func (n *node) lineOf(key string) int {
 	for _, e := range n.entries {
-		if armName(e.key) == key || e.key == key {
+		if e.key == key {
 			return e.line
 		}
 	}
-	return otherwise
-}
-
-// stray finds a member that should not be there, and returns its path and what may stand in its place.
-func (m members) stray(path string, value any) (at string, allowed []string) {
-	if len(m) == 0 {
-		return "", nil
-	}
-	if items, ok := value.([]any); ok {
-		for _, item := range items {
-			if at, allowed = m.stray(path, item); at != "" {
-				return at, allowed
-			}
-		}
-		return "", nil
-	}
-	object, _ := value.(map[string]any)
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		below, known := m[name]
-		if !known {
-			return path + "." + name, slices.Sorted(maps.Keys(m))
-		}
-		if at, allowed = below.stray(path+"."+name, object[name]); at != "" {
-			return at, allowed
-		}
-	}
-	return "", nil
+	return n.line
 }

@@ -25,6 +25,8 @@ const (
 	CodeSKU            = "InvalidSku"            // the registry's SKU lacks the feature
 	CodeConflict       = "Conflict"              // other documents stand in the way
 	CodeNotFound       = "ResourceNotFound"      // a document that this one names does not exist
+	// CodeReference is how the network service calls the same.
+	CodeReference = "InvalidResourceReference"
 )
 
 // Error returns the resource, the path and the message.

@@ -5,7 +5,7 @@ import (
 )
 
 // AssumePrivateDNS is the quirk that a Hop names if no document says anything of private DNS, and networks with an
-// approved endpoint count as linked to the zone.
+// approved endpoint count as linked to the zone. The settings can turn it off; see State.Quirk.
 const AssumePrivateDNS = "assume-private-dns"
 
 // Hop is the way that a place's requests take to a registry. Resource IDs in it are keys (folded).
@@ -47,9 +47,12 @@ func Route(s *State, p Place, registry string) Hop {
 }
 
 // resolvesPrivately reports whether a network resolves login servers to private addresses. If there is no private DNS
-// zone at all, nobody has described DNS, and it is assumed.
+// zone at all, nobody has described DNS, and it is assumed unless the settings say otherwise.
 func resolvesPrivately(s *State, network string) (linked bool, quirk string) {
 	if len(s.OfType(TypePrivateDNSZone)) == 0 && len(s.OfType(TypePrivateDNSZoneLink)) == 0 {
+		if s.Quirk(AssumePrivateDNS, "") == false {
+			return false, ""
+		}
 		return true, AssumePrivateDNS
 	}
 	for _, d := range s.OfType(TypePrivateDNSZoneLink) {
