@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/gate"
 )
 
 // RefreshTokenUser is the user name that goes with an ACR refresh token as password (acr-behaviour §4.1).
@@ -33,7 +34,14 @@ type Session struct {
 	transport *http.Transport
 
 	mu      sync.Mutex
-	refused string // ID of the last decision that was not to allow
+	refused refused
+}
+
+// refused is a decision that was not to allow.
+type refused struct {
+	id string
+	// challenge says that it asks for a credential, which a client may answer.
+	challenge bool
 }
 
 // errNotStarted reports the use of an emulator that has no addresses yet.
@@ -68,20 +76,37 @@ func (s *Session) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	decision := response.Header.Get("X-Acrlocal-Decision")
-	if decision != "" && !strings.Contains(decision, "; allow;") {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.refused, _, _ = strings.Cut(decision, ";")
+	if fields := strings.Split(response.Header.Get("X-Acrlocal-Decision"), "; "); len(fields) > 1 {
+		s.note(fields[0], fields[1])
 	}
 	return response, nil
 }
 
-// Refused returns the last decision of the session that was not to allow.
+// note notes a decision. A challenge that was answered is no refusal.
+func (s *Session) note(id, verdict string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case verdict != gate.Allow.String():
+		s.refused = refused{id: id, challenge: verdict == gate.Challenge.String()}
+	case s.refused.challenge:
+		s.refused = refused{}
+	}
+}
+
+// begin forgets what was refused to an earlier attempt.
+func (s *Session) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = refused{}
+}
+
+// Refused returns the decision by which the last pull or push was refused, or, where the session is used as an
+// http.RoundTripper, the last decision that was not to allow. A challenge that the client answered is none.
 func (s *Session) Refused() (DecisionEntry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.e.Decision(s.refused)
+	d, err := s.e.Decision(s.refused.id)
 	return d, err == nil
 }
 
@@ -150,6 +175,7 @@ func (s *Session) Options(ctx context.Context, loginServer string) ([]remote.Opt
 
 // Pull logs in and pulls an image with all its layers.
 func (s *Session) Pull(ctx context.Context, reference string) (v1.Image, error) {
+	s.begin()
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return nil, err
@@ -186,6 +212,7 @@ func readLayers(image v1.Image) error {
 
 // Push logs in and pushes an image.
 func (s *Session) Push(ctx context.Context, reference string, image v1.Image) error {
+	s.begin()
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return err

@@ -99,6 +99,9 @@ func (c *fromCommand) authority(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, read(response, nil)
+	}
 	return io.ReadAll(io.LimitReader(response.Body, maxCertificate))
 }
 

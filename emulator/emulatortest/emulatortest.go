@@ -161,7 +161,11 @@ func (p *Place) mustBe(err error, reason gate.Reason, what string) {
 	if err == nil {
 		p.e.t.Fatalf("%s from %s was allowed; it should be refused: %s", what, p.name, reason)
 	}
-	if d, _ := p.Refused(); d.Reason != reason {
+	d, refused := p.Refused()
+	if !refused {
+		p.e.t.Fatalf("%s from %s failed, but the gate did not refuse it; it should: %s: %v", what, p.name, reason, err)
+	}
+	if d.Reason != reason {
 		p.e.t.Fatalf("%s from %s was refused for %q, not for %q: %v\n%s", what, p.name, d.Reason, reason, err, p.explain())
 	}
 }
@@ -170,7 +174,7 @@ func (p *Place) mustBe(err error, reason gate.Reason, what string) {
 func (p *Place) explain() string {
 	d, ok := p.Refused()
 	if !ok {
-		return "no decision was made"
+		return "the gate refused nothing"
 	}
 	text := fmt.Sprintf("decision %s: %s\n", d.ID, d.Why)
 	for _, s := range d.Steps {
