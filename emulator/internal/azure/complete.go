@@ -106,7 +106,7 @@ func (w *completion) delete(key string) {
 	}
 	for _, d := range gone {
 		if Fold(d.Type()) == Fold(TypePrivateEndpoint) {
-			w.disconnect(d.ID)
+			w.disconnect(d.ID, nil)
 		}
 	}
 }

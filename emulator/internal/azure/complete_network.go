@@ -73,15 +73,18 @@ func Inline(s *State, d *Document) Document {
 }
 
 // privateEndpoint makes the registry's side of a private endpoint, and gives the endpoint addresses of its subnet
-// (acr-behaviour §7).
+// (acr-behaviour §7). A registry that the endpoint led to, and does not any more, keeps a disconnected connection.
 func (w *completion) privateEndpoint(d *Document) error {
 	f := fieldsOf(*d)
 	p := f.in("properties")
+	leadsTo := map[string]bool{}
 	for _, member := range []string{"privateLinkServiceConnections", "manualPrivateLinkServiceConnections"} {
 		for _, link := range p.list(member) {
+			leadsTo[link.in("properties").idOf("privateLinkServiceId").Key()] = true
 			w.connect(d, link.in("properties"), member[0] == 'm')
 		}
 	}
+	w.disconnect(d.ID, leadsTo)
 	return f.err()
 }
 
@@ -132,10 +135,10 @@ func (w *completion) firstStatus(link fields, registry ResourceID, manual bool) 
 	return StatusPending
 }
 
-// connectionOf finds the registry's side of an endpoint.
+// connectionOf finds the registry's side of an endpoint. One that is disconnected belonged to an endpoint that is gone.
 func (w *completion) connectionOf(registry, endpoint ResourceID) *Document {
 	for _, d := range w.ofType(registry.Key(), TypePrivateEndpointConnection) {
-		if c, err := ReadPrivateEndpointConnection(*d); err == nil && c.Endpoint.Key() == endpoint.Key() {
+		if c, err := ReadPrivateEndpointConnection(*d); err == nil && c.Endpoint.Key() == endpoint.Key() && c.Status != StatusDisconnected {
 			return d
 		}
 	}
@@ -144,7 +147,7 @@ func (w *completion) connectionOf(registry, endpoint ResourceID) *Document {
 
 // dataEndpoint switches the dedicated data endpoints on, as a registry's first private endpoint does.
 func (w *completion) dataEndpoint(registry *Document) {
-	if on, _ := properties(registry)["dataEndpointEnabled"].(bool); on {
+	if fieldsOf(*registry).in("properties").flag("dataEndpointEnabled", false) {
 		return
 	}
 	changed := registry.Clone()
@@ -152,11 +155,12 @@ func (w *completion) dataEndpoint(registry *Document) {
 	w.put(changed)
 }
 
-// disconnect marks the registry's side of an endpoint that goes, and leaves it for the registry's owner to remove.
-func (w *completion) disconnect(endpoint ResourceID) {
+// disconnect marks the registries' sides of an endpoint that does not lead to them any more, and leaves them for the
+// registries' owners to remove.
+func (w *completion) disconnect(endpoint ResourceID, leadsTo map[string]bool) {
 	for _, d := range w.old.OfType(TypePrivateEndpointConnection) {
 		c, err := ReadPrivateEndpointConnection(*d)
-		if err != nil || c.Endpoint.Key() != endpoint.Key() || w.deletes[d.ID.Key()] {
+		if err != nil || c.Endpoint.Key() != endpoint.Key() || leadsTo[c.Registry.Key()] || w.deletes[d.ID.Key()] || w.puts[d.ID.Key()] != nil {
 			continue
 		}
 		changed := d.Clone()

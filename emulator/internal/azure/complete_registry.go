@@ -28,6 +28,9 @@ var premiumDefaults = map[string]any{
 }
 
 func (w *completion) registry(d *Document) error {
+	if f := fieldsOf(*d); f.in("properties").err() != nil {
+		return f.err() // which the defaults would cover up
+	}
 	sku := object(d.Body, "sku")
 	setDefault(sku, "name", SKUStandard)
 	setDefault(sku, "tier", sku["name"])
