@@ -24,8 +24,9 @@ func challenge(why Reason, rule string) Step {
 //
 // The credential is looked at first, since the network stage needs to know whether a trusted service asks; but the
 // network speaks first. There is one exception, which is ACR's own (acr-behaviour §2.2): on /v2 and /acr/v1 a request
-// whose credential is missing or worthless is asked to authenticate even where the network would refuse it. It learns
-// nothing by that, and gets its 403 from the token service. Quirk DenyAtRegistry does away with the exception.
+// whose credential is missing or worthless is asked to authenticate even where the network would refuse it, and gets its
+// 403 from the token service. A password is no such credential: right or wrong, it gets the network's word, so that
+// nobody guesses from outside. Quirk DenyAtRegistry does away with the exception.
 func (s *Snapshot) Decide(q Request) Decision {
 	s = s.orEmpty()
 	r := s.registries[q.Registry]
@@ -36,7 +37,7 @@ func (s *Snapshot) Decide(q Request) Decision {
 	var c caller
 	identity := s.authenticate(r, &q, &c)
 	d.add(s.network(r, q.Source, &c))
-	asked := q.Surface == RegistryAPI && identity.Verdict == Challenge && !r.Quirks.DenyAtRegistry
+	asked := q.Surface == RegistryAPI && identity.Verdict == Challenge && !r.Quirks.DenyAtRegistry && !q.Credential.guessable()
 	if d.Verdict != Allow && !asked {
 		return d
 	}
@@ -51,6 +52,11 @@ func unknownRegistry(revision int64, name string) Decision {
 	d := Decision{Revision: revision}
 	d.add(deny(StageNetwork, RegistryUnknown, name))
 	return d
+}
+
+// guessable reports whether the credential is a user name and a password, rather than something signed.
+func (c *Credential) guessable() bool {
+	return c.Kind == AdminPassword || c.Kind == TokenPassword || c.Failure == PasswordWrong || c.Failure == ApplicationUnknown
 }
 
 // authenticate is the second stage: whether the credential is believed, and whether its holder may still use it.

@@ -27,6 +27,7 @@ var mutations = []mutation{
 	{name: "the authentication stage is dropped", file: "decide.go", old: "\td.add(identity)\n", changed: "\td.add(allow(StageAuthentication, EntraAccepted, \"\"))\n"},
 	{name: "the authorization stage is dropped", file: "decide.go", old: "\t\td.add(s.authorize(r, &q, &c))\n", changed: ""},
 	{name: "the challenge goes first at the token service too", file: "decide.go", old: "asked := q.Surface == RegistryAPI && ", changed: "asked := "},
+	{name: "a password learns from the challenge", file: "decide.go", old: " && !q.Credential.guessable()", changed: ""},
 	{name: "the challenge never goes first", file: "decide.go", old: "asked := q.Surface == RegistryAPI &&", changed: "asked := q.Surface == TokenAPI && q.Surface == RegistryAPI &&"},
 	{name: "DenyAtRegistry is ignored", file: "decide.go", old: " && !r.Quirks.DenyAtRegistry", changed: ""},
 	{name: "a credential that failed is believed", file: "decide.go", old: "case credential.Failure != \"\":", changed: "case false:"},

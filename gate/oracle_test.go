@@ -63,7 +63,10 @@ func (o *oracle) judge(q question) ruling {
 	open, why := o.network(r, q)
 	problem := o.authenticate(r, q)
 	// §2.2: today the registry asks for a credential before its firewall speaks; the token service does not.
-	firewallFirst := q.Surface == gate.TokenAPI || r.Quirks.DenyAtRegistry
+	// A password, right or wrong, hears from the firewall, or else one could be guessed from outside.
+	password := slices.Contains([]gate.CredentialKind{gate.AdminPassword, gate.TokenPassword}, q.Credential.Kind) ||
+		slices.Contains([]gate.Reason{"password-wrong", "application-unknown"}, q.Credential.Failure)
+	firewallFirst := q.Surface == gate.TokenAPI || r.Quirks.DenyAtRegistry || password
 	switch {
 	case !open && (firewallFirst || problem == ""):
 		return deny("network", why)
