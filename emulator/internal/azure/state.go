@@ -1,8 +1,7 @@
 package azure
 
 import (
-	"cmp"
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -42,12 +41,12 @@ func (s *State) apply(c Change) (*State, error) {
 	if s != nil && s.byType != nil {
 		next.byType, next.len = maps.Clone(s.byType), s.len
 	}
-	for kind, edit := range c.byType() {
+	for kind, edits := range c.byType() {
 		if kind == "" {
-			return nil, fmt.Errorf("a document without an ID cannot be kept")
+			return nil, errors.New("a document without an ID cannot be kept")
 		}
 		before := next.byType[kind]
-		after := edit.apply(before)
+		after := edits.apply(before)
 		next.byType[kind] = after
 		next.len += len(after) - len(before)
 		if len(after) == 0 {
@@ -57,30 +56,26 @@ func (s *State) apply(c Change) (*State, error) {
 	return next, nil
 }
 
-// edit is the part of a Change that concerns one type.
-type edit struct {
-	touched map[string]bool
-	put     map[string]*Document
-}
+// edits is the part of a Change that concerns one type: what is to stand under each key, nil for nothing.
+type edits map[string]*Document
 
-func (c Change) byType() map[string]*edit {
-	edits := map[string]*edit{}
-	of := func(key string) *edit {
+func (c Change) byType() map[string]edits {
+	byType := map[string]edits{}
+	set := func(key string, d *Document) {
 		kind := keyType(key)
-		if edits[kind] == nil {
-			edits[kind] = &edit{touched: map[string]bool{}, put: map[string]*Document{}}
+		if byType[kind] == nil {
+			byType[kind] = edits{}
 		}
-		edits[kind].touched[key] = true
-		return edits[kind]
+		byType[kind][key] = d
 	}
 	for _, key := range c.Delete {
-		of(Fold(key))
+		set(Fold(key), nil)
 	}
 	for i := range c.Put {
 		d := c.Put[i]
-		of(d.ID.Key()).put[d.ID.Key()] = &d
+		set(d.ID.Key(), &d)
 	}
-	return edits
+	return byType
 }
 
 // keyType is the folded type of a key, or "" for no key at all.
@@ -91,22 +86,22 @@ func keyType(key string) string {
 	return Fold(typeOf(key))
 }
 
-// apply merges the edit into a sorted list and returns a new one.
-func (e *edit) apply(before []*Document) []*Document {
-	added := slices.SortedFunc(maps.Values(e.put), compareKeys)
-	after := make([]*Document, 0, len(before)+len(added))
-	for _, d := range before {
-		for len(added) > 0 && added[0].ID.key < d.ID.key {
-			after, added = append(after, added[0]), added[1:]
+// apply merges the edits into a sorted list and returns a new one. What lies between two edits is copied at once.
+func (e edits) apply(before []*Document) []*Document {
+	after := make([]*Document, 0, len(before)+len(e))
+	for _, key := range slices.Sorted(maps.Keys(e)) {
+		at, replaces := find(before, key)
+		after = append(after, before[:at]...)
+		before = before[at:]
+		if replaces {
+			before = before[1:]
 		}
-		if !e.touched[d.ID.key] {
+		if d := e[key]; d != nil {
 			after = append(after, d)
 		}
 	}
-	return append(after, added...)
+	return append(after, before...)
 }
-
-func compareKeys(a, b *Document) int { return cmp.Compare(a.ID.key, b.ID.key) }
 
 // Len returns how many documents there are.
 func (s *State) Len() int {
