@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -48,6 +50,7 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 	if err := e.Start(ctx); err != nil {
 		return err
 	}
+	c.warn(io, e)
 	if !c.Quiet {
 		printStart(io.out, e)
 	}
@@ -92,6 +95,19 @@ func readSeed(streams streams, name string) (emulator.Seed, error) {
 	}
 	data, err := os.ReadFile(name)
 	return emulator.Seed{Name: name, Data: data}, err
+}
+
+// warn names registries of the command line that do not exist. They may be made later, but are likelier to be misspelt.
+func (c *upCommand) warn(io streams, e *emulator.Emulator) {
+	known := map[string]bool{"": true}
+	for _, p := range e.Status().Policies {
+		known[strings.ToLower(p.Name)] = true
+	}
+	for _, name := range append(slices.Sorted(maps.Keys(c.RegistryListen)), c.DefaultRegistry) {
+		if !known[strings.ToLower(name)] {
+			fmt.Fprintf(io.err, "acrlocal: warning: there is no registry %q yet\n", name)
+		}
+	}
 }
 
 // announce writes the endpoints file whole, once a token can be had, so that whoever waits for it can begin.
