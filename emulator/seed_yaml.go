@@ -7,9 +7,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 )
 
 // yamlReader makes nodes of a file's syntax tree.
@@ -20,9 +18,9 @@ type yamlReader struct {
 }
 
 func parseYAML(file string, data []byte) ([]*node, error) {
-	tokens := lexer.Tokenize(string(data))
-	if at := tooDeep(tokens); at != nil {
-		return nil, &seedError{file, at.Position.Line, errTooDeep.Error()}
+	tokens, err := scanYAML(file, string(data))
+	if err != nil {
+		return nil, err
 	}
 	tree, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -49,41 +47,6 @@ func syntaxError(file string, err error) error {
 		return &seedError{file: file, line: syntax.GetToken().Position.Line, message: syntax.GetMessage()}
 	}
 	return fmt.Errorf("%s: %w", file, err)
-}
-
-// tooDeep returns the token at which lists and mappings are nested too deep, if there is one. The parser recurses, so that
-// it must not see such a file. Brackets tell their depth; what stands without them is as deep as the number of different
-// columns at which its lists and mappings begin.
-func tooDeep(tokens token.Tokens) *token.Token {
-	var columns []int
-	brackets, prefixes := 0, 0
-	for i, t := range tokens {
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			brackets++
-		case token.SequenceEndType, token.MappingEndType:
-			brackets--
-		case token.SequenceEntryType, token.MappingKeyType:
-			columns = nest(columns, t.Position.Column)
-		case token.MappingValueType:
-			columns = nest(columns, tokens[max(i-1, 0)].Position.Column)
-		}
-		if prefixes++; t.Type != token.AnchorType && t.Type != token.TagType {
-			prefixes = 0
-		}
-		if brackets+len(columns)+prefixes > maxSeedDepth {
-			return t
-		}
-	}
-	return nil
-}
-
-// nest keeps the columns at which what is open began, after something begins at one.
-func nest(columns []int, column int) []int {
-	for len(columns) > 0 && columns[len(columns)-1] >= column {
-		columns = columns[:len(columns)-1]
-	}
-	return append(columns, column)
 }
 
 func (r *yamlReader) errorAt(n ast.Node, format string, args ...any) error {
