@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,8 @@ type contents struct {
 	secret  string
 	now     func() time.Time
 	logger  *slog.Logger
+	// refuse answers a request by a decision that refuses it.
+	refuse func(http.ResponseWriter, *http.Request, gate.Record)
 
 	mu   sync.Mutex
 	open map[string]*oci.Registry
@@ -38,7 +41,7 @@ func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, er
 	}
 	r, err := oci.New(context.WithoutCancel(ctx), oci.Options{
 		Registry: name, Content: c.store.Content(name), BlobDir: filepath.Join(c.dir, "blobs"), Secret: c.secret,
-		Storage: c.storage, Now: c.now, WriteError: writeContentError, Logger: c.logger,
+		Storage: c.storage, Now: c.now, WriteError: c.fail, Logger: c.logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("content of registry %s: %w", name, err)
@@ -53,7 +56,7 @@ func (c *contents) handler(name string) http.Handler {
 		content, err := c.registry(r.Context(), name)
 		if err != nil {
 			c.logger.Error("open registry", "registry", name, "error", err)
-			writeContentError(w, r, &oci.Error{Status: http.StatusInternalServerError, Code: "UNKNOWN", Message: "unknown error"})
+			c.fail(w, r, &oci.Error{Status: http.StatusInternalServerError, Code: "UNKNOWN", Message: "unknown error"})
 			return
 		}
 		content.ServeHTTP(w, r)
@@ -84,15 +87,32 @@ func (c *contents) close() {
 	c.open = map[string]*oci.Registry{}
 }
 
-// writeContentError renders what the content refuses through the gate's writer, so that the registry has one dialect
-// and one writer.
-func writeContentError(w http.ResponseWriter, r *http.Request, e *oci.Error) {
+// fail renders what the content refuses through the gate's writer, so that the registry has one dialect and one writer.
+// What the state of the content forbids is the last stage of the decision, and has its row in the gate's table.
+func (c *contents) fail(w http.ResponseWriter, r *http.Request, e *oci.Error) {
 	record, _ := gate.FromContext(r.Context())
-	refusal := gate.Refusal{
-		Status: e.Status, Code: e.Code, Message: e.Message, Detail: detailOf(e.Detail), CorrelationID: record.CorrelationID,
+	if e.Reason != "" {
+		record.Decision = record.Decision.Then(gate.Step{
+			Stage: gate.StageResource, Verdict: gate.Deny, Reason: gate.Reason(e.Reason), Rule: ruleOf(e, record.Request.Operation),
+		})
+		c.refuse(w, r, record)
+		return
 	}
 	if e.Allow != "" {
 		w.Header().Set("Allow", e.Allow)
 	}
-	gate.Write(w, refusal)
+	gate.Write(w, gate.Refusal{
+		Status: e.Status, Code: e.Code, Message: e.Message, Detail: detailOf(e.Detail), CorrelationID: record.CorrelationID,
+	})
+}
+
+// ruleOf names what forbids it: the limit with its bytes, or else what is locked.
+func ruleOf(e *oci.Error, op gate.Operation) string {
+	if errors.Is(e, oci.ErrStorageFull) {
+		return e.Cause.Error()
+	}
+	if op.Reference == "" {
+		return op.Repository
+	}
+	return op.Repository + ":" + op.Reference
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/registry/oci"
 	"github.com/acrlocal/acrlocal/emulator/internal/store/sqlite"
@@ -68,12 +69,15 @@ func uploadSecret(dir string) (string, error) {
 	return secret, os.WriteFile(path, []byte(secret), 0o600)
 }
 
-// sweep removes files that no row names, left behind by a process that was killed.
+// uploadLifetime is how long an upload that nobody finishes is kept; distribution has the same default.
+const uploadLifetime = 7 * 24 * time.Hour
+
+// sweep removes files that no row names, left behind by a process that was killed, and uploads that were given up.
 func (e *Emulator) sweep(ctx context.Context) {
 	if e.options.Data == "" {
 		return
 	}
-	before := e.options.Now()
+	before := e.options.Now().Add(-uploadLifetime)
 	for _, d := range e.core.State().OfType(registryType) {
 		content, err := e.content.registry(ctx, d.ID.Name())
 		if err == nil {

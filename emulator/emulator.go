@@ -110,6 +110,7 @@ func (e *Emulator) openServices() error {
 		return err
 	}
 	e.gate = gate.New(options)
+	e.content.refuse = e.gate.Refuse
 	e.registry = registry.NewFront(e.gate, e.tokens, e.content.handler)
 	e.arm = arm.New(e.armOptions())
 	e.proxy = vantage.NewProxy(e.proxyOptions())
