@@ -7,8 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator"
@@ -65,6 +67,9 @@ func (c *fromCommand) Run(ctx context.Context, io streams) error {
 	for _, warning := range run.Warnings() {
 		fmt.Fprintln(io.err, "acrlocal: warning:", warning)
 	}
+	// An interrupt is for the program, which has it from the terminal too, and may do otherwise than end.
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	defer stop()
 	started := time.Now()
 	code, err := emulator.Run(ctx, run)
 	if err != nil {
