@@ -8,9 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
@@ -144,26 +142,6 @@ func request(t testing.TB, method, url, body string, header ...string) *http.Req
 		r.Header.Set(header[i], header[i+1])
 	}
 	return r
-}
-
-// clock is a clock that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Now().Truncate(time.Second)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // change applies documents that need no completion.

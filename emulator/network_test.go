@@ -210,3 +210,63 @@ func TestHostsLeadApart(t *testing.T) {
 		}
 	}
 }
+
+// TestMetadataService: the instance metadata service tells a place its own identity's token, and others nothing
+// (design, "Vantage proxy").
+func TestMetadataService(t *testing.T) {
+	e := start(t, withSample(`
+resources:
+  - {type: Microsoft.ContainerInstance/containerGroups, name: nobody}
+`))
+	const token = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://containerregistry.azure.net/"
+	for _, c := range []struct {
+		place, url, header string
+		status             int
+		says               string
+	}{
+		{worker, token, "true", 200, `"access_token"`},
+		{"containerGroups/builder", token, "true", 200, `"access_token"`},
+		{worker, token, "", 400, "error"},
+		{"containerGroups/nobody", token, "true", 400, "Identity not found"},
+		{worker, token + "&client_id=" + azure.DevelopmentClientID, "true", 400, "Identity not found"},
+	} {
+		r := request(t, http.MethodGet, c.url, "")
+		if c.header != "" {
+			r.Header.Set("Metadata", c.header)
+		}
+		a := send(t, e.at(t, c.place, ""), r)
+		if a.status != c.status || !strings.Contains(string(a.body), c.says) {
+			t.Errorf("%s %s: %d %s, want %d and %s", c.place, c.url, a.status, a.body, c.status, c.says)
+		}
+	}
+	for _, place := range []string{"203.0.113.7", "sites/shop"} { // places without it
+		r := request(t, http.MethodGet, token, "", "Metadata", "true")
+		if response, err := e.at(t, place, "").RoundTrip(r); err == nil {
+			response.Body.Close()
+			t.Errorf("%s: %s", place, response.Status)
+		}
+	}
+}
+
+// TestLoginServerFollowsTheQuestion: ARM names a registry's login server for the way it was asked (design, "Host names").
+func TestLoginServerFollowsTheQuestion(t *testing.T) {
+	e := start(t, Options{RegistryListen: map[string]string{"myregistry": "127.0.0.1:0"}})
+	bearer, err := e.Token(t.Context(), TokenRequest{As: developerName, Audience: "https://management.azure.com/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := e.Endpoints().Service[strings.LastIndexByte(e.Endpoints().Service, ':'):]
+	for _, c := range []struct{ host, registry, want string }{
+		{"management.azure.com", "myregistry", "myregistry.azurecr.io"},
+		{"management.azure.com", "playground", "playground.azurecr.io"},
+		{"management.azure.localhost" + port, "myregistry", strings.TrimPrefix(e.Endpoints().Registries["myregistry"], "http://")},
+		{"management.azure.localhost" + port, "playground", "localhost" + port},
+	} {
+		r := request(t, http.MethodGet, e.Endpoints().Service+registriesBelow+c.registry+"?api-version=2023-07-01", "", "Authorization", "Bearer "+bearer.Token)
+		r.Host = c.host
+		a := send(t, http.DefaultTransport, r)
+		if !strings.Contains(string(a.body), `"loginServer":"`+c.want+`"`) {
+			t.Errorf("%s at %s: %s has no login server %s", c.registry, c.host, a.body, c.want)
+		}
+	}
+}

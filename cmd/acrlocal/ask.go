@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -67,10 +69,10 @@ func (c *resetCommand) Run(ctx context.Context, io streams) error {
 
 type tokenCommand struct {
 	manage
-	As       string `arg:"" optional:"" help:"Principal: object ID, application ID, user name, or (the tail of) a resource ID. Without it, the development service principal."`
+	As       string `arg:"" optional:"" help:"Principal: object ID, application ID, user name, or (the tail of) a resource ID. Without it, the development service principal, which may do everything."`
 	From     string `help:"Place whose identity is meant, or at which a user-assigned identity is used." placeholder:"PLACE"`
 	Registry string `help:"Print an ACR refresh token of this registry: the password of user 00000000-0000-0000-0000-000000000000." placeholder:"NAME"`
-	Audience string `help:"Audience of the Entra token." placeholder:"URL"`
+	Audience string `help:"Audience of the Entra token: https://management.azure.com for Resource Manager. Without it, the registries', for a login." placeholder:"URL"`
 }
 
 // Run prints a token.
@@ -86,7 +88,7 @@ func (c *tokenCommand) Run(ctx context.Context, io streams) error {
 
 type decisionsCommand struct {
 	manage
-	Last     int    `help:"How many." short:"n" default:"20"`
+	Last     int    `help:"How many; ${default} unless told." short:"n" default:"20"`
 	Verdict  string `help:"Only these: allow, deny or challenge." placeholder:"VERDICT"`
 	Registry string `help:"Only of this registry." placeholder:"NAME"`
 	JSON     bool   `help:"Print JSON lines."`
@@ -110,10 +112,15 @@ func (c *decisionsCommand) Run(ctx context.Context, io streams) error {
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	for _, e := range entries {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", e.ID, e.TimeGenerated.Format("15:04:05"), orDash(e.Place, e.CallerIPAddress),
-			e.OperationName, e.Repository, e.Verdict, e.Stage, e.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.TimeGenerated.Format("15:04:05"), orDash(e.Place, e.CallerIPAddress),
+			orDash(lastSegment(e.ResourceID), e.LoginServer), spaced(e.OperationName, e.Repository), e.Verdict, e.Stage, e.Reason)
 	}
 	return w.Flush()
+}
+
+// spaced joins the values that are not empty.
+func spaced(values ...string) string {
+	return strings.Join(slices.DeleteFunc(values, func(v string) bool { return v == "" }), " ")
 }
 
 func orDash(values ...string) string {
@@ -128,12 +135,22 @@ func orDash(values ...string) string {
 type explainCommand struct {
 	manage
 	Decision   string `arg:"" optional:"" help:"ID of a past decision, as in X-Acrlocal-Decision."`
-	From       string `help:"Place that would ask." placeholder:"PLACE"`
+	From       string `help:"Place that would ask, as in acrlocal from; without it, this machine." placeholder:"PLACE"`
 	As         string `help:"Principal that would ask; anonymous is nobody. Without it, the identity of the place." placeholder:"PRINCIPAL"`
-	Do         string `help:"What it would do: pull, push, delete, list-tags, catalog, …" default:"pull"`
+	Do         string `help:"What it would do: pull, push, delete, list-tags, catalog, …; ${default} unless told." default:"pull"`
 	Registry   string `help:"Registry; without it, the default one." placeholder:"NAME"`
-	Repository string `help:"Repository." default:"hello" placeholder:"NAME"`
+	Repository string `help:"Repository; ${default} unless told." default:"hello" placeholder:"NAME"`
 	JSON       bool   `help:"Print JSON."`
+}
+
+// Help says what scripts want to know.
+func (*explainCommand) Help() string {
+	return `The exit status is 0 if the request would be allowed, and 1 if it would be refused or challenged.
+
+Examples:
+  acrlocal explain --from tasks/nightly --registry myregistry --do push
+  acrlocal explain --from 203.0.113.7 --as acac10ca-3000-4000-8000-000000000001 --registry myregistry
+  acrlocal explain d12`
 }
 
 // Run explains a past decision, or one that would be made. The exit code is 0 if the registry's own behaviour allows.
@@ -170,7 +187,7 @@ func (c *explainCommand) past(ctx context.Context, io streams) error {
 	if c.JSON {
 		return printJSON(io.out, e)
 	}
-	fmt.Fprintf(io.out, "%s  %s %s on %s from %s, at %s\n", e.ID, e.OperationName, e.Repository, e.LoginServer,
+	fmt.Fprintf(io.out, "%s  %s on %s from %s, at %s\n", e.ID, spaced(e.OperationName, e.Repository), e.LoginServer,
 		orDash(e.Place, e.CallerIPAddress), e.TimeGenerated.Format("2006-01-02 15:04:05"))
 	answer := emulator.ExplainedAnswer{Verdict: e.Verdict, Stage: e.Stage, Reason: e.Reason, Why: e.Why, Steps: e.Steps, Remedy: e.Remedy}
 	return printAnswer(io.out, answer)
@@ -178,14 +195,28 @@ func (c *explainCommand) past(ctx context.Context, io streams) error {
 
 func printExplanation(out io.Writer, x emulator.Explanation) error {
 	q := x.Question
-	fmt.Fprintf(out, "%s %s on %s, from %s (%s), as %s\n", q.Do, q.Repository, q.Registry, q.From, placeText(x.Place), orDash(x.Principal, "nobody"))
-	for _, a := range x.Answers {
+	from := placeText(x.Place)
+	if q.From != "" && q.From != from {
+		from = fmt.Sprintf("%s (%s)", q.From, from)
+	}
+	fmt.Fprintf(out, "%s on %s, from %s, as %s\n", spaced(q.Do, q.Repository), q.Registry, from, orDash(x.Principal, "nobody"))
+	for i, a := range x.Answers {
+		if i > 0 && sameAnswer(a, x.Answers[i-1]) {
+			fmt.Fprintf(out, "\nbehaviour %s: the same\n", a.Behavior)
+			continue
+		}
 		fmt.Fprintf(out, "\nbehaviour %s:\n", a.Behavior)
 		if err := printAnswer(out, a); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sameAnswer reports whether two behaviours answer alike.
+func sameAnswer(a, b emulator.ExplainedAnswer) bool {
+	a.Behavior, b.Behavior = "", ""
+	return reflect.DeepEqual(a, b)
 }
 
 func placeText(p emulator.PlaceStatus) string {
@@ -200,7 +231,8 @@ func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:
 func printAnswer(out io.Writer, a emulator.ExplainedAnswer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, s := range a.Steps {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.Stage, s.Verdict, s.Reason, s.Rule)
+		row := fmt.Sprintf("  %s\t%s\t%s\t%s", s.Stage, s.Verdict, s.Reason, s.Rule)
+		fmt.Fprintln(w, strings.TrimSuffix(row, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return err

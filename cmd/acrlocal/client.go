@@ -16,14 +16,20 @@ import (
 
 // manage is embedded by the commands that ask a running emulator.
 type manage struct {
-	Manage string `help:"Management address of the running emulator." default:"127.0.0.1:5081" placeholder:"ADDR"`
+	Manage string `help:"Management address of the running emulator; ${default} unless told." default:"127.0.0.1:5081" placeholder:"ADDR"`
 }
+
+// usualManage is the management address of an emulator that is told none.
+const usualManage = "127.0.0.1:5081"
 
 // maxAnswer bounds an answer of the management API, in bytes.
 const maxAnswer = 64 << 20
 
 func (m manage) url(path string) string {
 	base := m.Manage
+	if strings.HasPrefix(base, ":") {
+		base = "127.0.0.1" + base
+	}
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}

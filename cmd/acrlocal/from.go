@@ -19,7 +19,7 @@ import (
 
 type fromCommand struct {
 	manage
-	Place     string   `arg:"" help:"An IP address, a resource ID, or the tail of one: containerGroups/worker, virtualNetworks/hub/subnets/app."`
+	Place     string   `arg:"" help:"An IP address, a resource ID, or the tail of one: containerGroups/worker, virtualNetworks/hub/subnets/app; or service/defender, service/import. acrlocal status lists the resources."`
 	Command   []string `arg:"" optional:"" passthrough:"" help:"The program and its arguments, after --. Without it, your shell at the place."`
 	As        string   `help:"Act as this principal instead of the place's own identity." placeholder:"PRINCIPAL"`
 	Anonymous bool     `help:"Act as nobody."`
@@ -70,6 +70,9 @@ func (c *fromCommand) Run(ctx context.Context, io streams) error {
 	// An interrupt is for the program, which has it from the terminal too, and may do otherwise than end.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
+	if len(command) == 0 {
+		fmt.Fprintf(io.err, "acrlocal: a shell at %s; exit leaves it\n", place.Name)
+	}
 	started := time.Now()
 	code, err := emulator.Run(ctx, run)
 	if err != nil {
@@ -119,11 +122,15 @@ func (c *fromCommand) say(ctx context.Context, io streams, place string, since t
 	var last *emulator.DecisionEntry
 	for i := range entries {
 		e := &entries[i]
-		if e.Place != place || e.TimeGenerated.Before(since) || e.Verdict == gate.Allow {
+		if e.Place != place || e.TimeGenerated.Before(since) {
 			continue
 		}
-		if last == nil || e.Verdict == gate.Deny || last.Verdict == gate.Challenge {
+		challenged := last != nil && last.Verdict == gate.Challenge
+		switch {
+		case e.Verdict == gate.Deny, e.Verdict == gate.Challenge && (last == nil || challenged):
 			last = e
+		case e.Verdict == gate.Allow && challenged: // the challenge was answered: nobody was refused
+			last = nil
 		}
 	}
 	if last == nil {

@@ -48,12 +48,12 @@ type cli struct {
 	Up         upCommand         `cmd:"" help:"Start the emulator."`
 	Demo       demoCommand       `cmd:"" help:"Play the article's story with real images, and check each outcome."`
 	From       fromCommand       `cmd:"" help:"Run a program at a place of the imagined network."`
-	Token      tokenCommand      `cmd:"" help:"Print a token of a principal, for curl or docker login."`
+	Token      tokenCommand      `cmd:"" help:"Print a token of a principal: a password for docker login, or a bearer token for Resource Manager."`
 	Explain    explainCommand    `cmd:"" help:"Say what would happen, or why something happened."`
 	Decisions  decisionsCommand  `cmd:"" help:"List the last decisions."`
 	Status     statusCommand     `cmd:"" help:"Show where the emulator listens and what it guards."`
 	Health     healthCommand     `cmd:"" help:"Succeed if the emulator answers."`
-	Reset      resetCommand      `cmd:"" help:"Go back to the start-up state."`
+	Reset      resetCommand      `cmd:"" help:"Go back to the start-up state: everything written since is gone."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for bash, zsh or fish."`
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -18,17 +20,17 @@ import (
 
 // upCommand is `acrlocal up`: one flag for each option of the emulator.
 type upCommand struct {
-	Listen          string            `help:"Address of the service listener: what Azure has." default:"127.0.0.1:5080" placeholder:"ADDR"`
-	Manage          string            `help:"Address of the management listener: proxy, decisions, health." default:"127.0.0.1:5081" placeholder:"ADDR"`
+	Listen          string            `help:"Address of the service listener: what Azure has; ${default} unless told." default:"127.0.0.1:5080" placeholder:"ADDR"`
+	Manage          string            `help:"Address of the management listener: proxy, decisions, health; ${default} unless told." default:"127.0.0.1:5081" placeholder:"ADDR"`
 	Config          []string          `help:"Start-up state, YAML or JSON; - is standard input. Repeatable. Without it: the sample environment." short:"c" placeholder:"FILE"`
-	Data            string            `help:"Directory in which state outlives the process; without it everything is in memory." placeholder:"DIR"`
-	State           string            `help:"Directory of the certificate authority and the signing keys." placeholder:"DIR"`
+	Data            string            `help:"Directory in which state outlives the process; what is there already goes before --config, until a reset. Without it everything is in memory." placeholder:"DIR"`
+	State           string            `help:"Directory of the certificate authority and the signing keys; ~/.local/state/acrlocal unless told." placeholder:"DIR"`
 	RegistryListen  map[string]string `help:"Give a registry a port of its own. Repeatable." placeholder:"NAME=ADDR"`
 	Attach          []string          `help:"Peers arriving at ADDR are in that virtual network. Repeatable." placeholder:"NETWORK=ADDR"`
-	DefaultRegistry string            `help:"The registry that localhost:PORT means." placeholder:"NAME"`
-	Behavior        string            `help:"Follow the article, or ACR as it is now." enum:"article,current" default:"article"`
+	DefaultRegistry string            `help:"The registry that localhost:PORT means; without it playground, or the only one there is." placeholder:"NAME"`
+	Behavior        string            `help:"Follow the article (article), or ACR as it is now (current); ${default} unless told." enum:"article,current" default:"article"`
 	TrustedProxies  []string          `help:"Front proxies whose X-Forwarded-For and PROXY protocol count." placeholder:"CIDR"`
-	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes." default:"8589934592" placeholder:"BYTES"`
+	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes; ${default} unless told." default:"8589934592" placeholder:"BYTES"`
 	PlainAnswers    bool              `help:"Leave out the headers that ACR does not send."`
 	DecisionLog     string            `help:"Append decisions to a file, as JSON lines." placeholder:"FILE"`
 	EndpointsFile   string            `help:"Write addresses and development credentials to a file, once a token can be had." placeholder:"FILE"`
@@ -53,6 +55,7 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 	c.warn(io, e)
 	if !c.Quiet {
 		printStart(io.out, e)
+		c.suggest(io.out, e.Endpoints())
 	}
 	if err := c.announce(ctx, e); err != nil {
 		return err
@@ -97,8 +100,14 @@ func readSeed(streams streams, name string) (emulator.Seed, error) {
 	return emulator.Seed{Name: name, Data: data}, err
 }
 
-// warn names registries of the command line that do not exist. They may be made later, but are likelier to be misspelt.
+// warn names addresses that other machines reach, and registries of the command line that do not exist: these may be
+// made later, but are likelier to be misspelt.
 func (c *upCommand) warn(io streams, e *emulator.Emulator) {
+	for _, address := range []string{c.Listen, c.Manage} {
+		if !loopback(address) {
+			fmt.Fprintf(io.err, "acrlocal: warning: other machines may reach %s, and the credentials are public\n", address)
+		}
+	}
 	known := map[string]bool{"": true}
 	for _, p := range e.Status().Policies {
 		known[strings.ToLower(p.Name)] = true
@@ -108,6 +117,13 @@ func (c *upCommand) warn(io streams, e *emulator.Emulator) {
 			fmt.Fprintf(io.err, "acrlocal: warning: there is no registry %q yet\n", name)
 		}
 	}
+}
+
+// loopback reports whether only this machine reaches an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip, _ := netip.ParseAddr(host)
+	return err == nil && (host == "localhost" || ip.IsLoopback())
 }
 
 // announce writes the endpoints file whole, once a token can be had, so that whoever waits for it can begin.
@@ -131,6 +147,19 @@ func printStart(out io.Writer, e *emulator.Emulator) {
 	}
 	fmt.Fprintf(w, "tenant\t%s\nsubscription\t%s\nclient\t%s\nsecret\t%s\n", at.TenantID, at.SubscriptionID, at.ClientID, at.ClientSecret)
 	_ = w.Flush()
-	fmt.Fprintf(out, "\nTry:  docker login %s -u %s -p %s\n      acrlocal from containerGroups/worker -- crane pull myregistry.azurecr.io/hello:v1 hello.tar\n",
-		strings.TrimPrefix(at.Service, "http://"), at.ClientID, at.ClientSecret)
+}
+
+// suggest says what to do next: with names of the sample environment if it is that one, and so that the commands reach
+// this emulator and not one on the usual ports.
+func (c *upCommand) suggest(out io.Writer, at emulator.Endpoints) {
+	manage := ""
+	if at.Manage != "http://"+usualManage {
+		manage = " --manage " + strings.TrimPrefix(at.Manage, "http://")
+	}
+	next := "from" + manage + " containerGroups/worker -- crane manifest myregistry.azurecr.io/hello:v1"
+	if len(c.Config) > 0 {
+		next = "status" + manage
+	}
+	fmt.Fprintf(out, "\nTry:  docker login %s -u %s -p %s\n      acrlocal %s\n",
+		strings.TrimPrefix(at.Service, "http://"), at.ClientID, at.ClientSecret, next)
 }
