@@ -69,8 +69,13 @@ type Explanation struct {
 	Answers []ExplainedAnswer `json:"answers"`
 }
 
+// OwnQuirks is the behaviour of an ExplainedAnswer for a registry whose quirks were set one by one, so that it follows
+// neither of the two.
+const OwnQuirks gate.Behavior = "of its own"
+
 // ExplainedAnswer is the decision under one behaviour.
 type ExplainedAnswer struct {
+	// Behavior is gate.Article or gate.Current; or OwnQuirks.
 	Behavior gate.Behavior `json:"behavior"`
 	Verdict  gate.Verdict  `json:"verdict"`
 	Stage    gate.Stage    `json:"stage"`

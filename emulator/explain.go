@@ -44,9 +44,14 @@ func (e *Emulator) Explain(q ExplainRequest) (Explanation, error) {
 
 // explainBoth decides under the registry's own quirks, and under each behaviour that differs from them.
 func explainBoth(s *gate.Snapshot, registry gate.Registry, q gate.Request) ([]ExplainedAnswer, error) {
-	var answers []ExplainedAnswer
+	answers := []ExplainedAnswer{explainOne(s, q)}
+	answers[0].Behavior = OwnQuirks
 	for _, b := range []gate.Behavior{gate.Article, gate.Current} {
 		quirks, _ := b.Quirks()
+		if quirks == registry.Quirks {
+			answers[0].Behavior = b
+			continue
+		}
 		under := registry
 		under.Quirks = quirks
 		next, err := s.With(gate.Change{Put: gate.Policy{Registries: []gate.Registry{under}}, Revision: s.Revision()})
@@ -55,10 +60,6 @@ func explainBoth(s *gate.Snapshot, registry gate.Registry, q gate.Request) ([]Ex
 		}
 		answer := explainOne(next, q)
 		answer.Behavior = b
-		if quirks == registry.Quirks {
-			answers = append([]ExplainedAnswer{answer}, answers...)
-			continue
-		}
 		answers = append(answers, answer)
 	}
 	return answers, nil

@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
 
 // service is one of the things that clients think they talk to.
@@ -40,15 +42,9 @@ var fixedHosts = map[string]service{
 // registryDomains are the domains of login servers: the real one, and one that browsers resolve to this machine.
 var registryDomains = []string{".azurecr.io", ".azurecr.localhost"}
 
-// maxHost is the length of the longest host that can be meant, with its port, in bytes (RFC 1035 §2.3.4).
-const maxHost = 253 + len(".:65535")
-
 // parseHost finds what a host name leads to. It takes the name as a client may send it: in any case, with a port, with
 // a trailing dot. A name that only begins or ends like an emulated one leads nowhere.
 func parseHost(host string) target {
-	if len(host) > maxHost {
-		return target{}
-	}
 	name := hostName(host)
 	if s, ok := fixedHosts[name]; ok {
 		return target{service: s}
@@ -77,15 +73,11 @@ func loginServer(labels []string) target {
 	return target{}
 }
 
-// hostName strips port, brackets and one trailing dot, and folds the case.
+// hostName is a host as hosts are compared, without its port; empty for what can be no host.
 func hostName(host string) string {
-	name := host
-	if ap, err := netip.ParseAddrPort(host); err == nil {
-		return ap.Addr().Unmap().String()
+	name, _, err := vantage.FoldHost(host)
+	if err != nil {
+		return ""
 	}
-	if at := strings.LastIndexByte(name, ':'); at >= 0 && !strings.Contains(name[:at], ":") {
-		name = name[:at]
-	}
-	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(name, "."))
+	return name
 }

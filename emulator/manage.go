@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
@@ -73,7 +75,7 @@ func (e *Emulator) management() http.Handler {
 	}).ServeHTTP)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Method == http.MethodConnect || r.URL.IsAbs():
+		case vantage.IsProxyRequest(r):
 			e.proxy.ServeHTTP(w, r)
 		case !fromThisMachine(r):
 			apiHandler(func(*http.Request) (any, error) {
@@ -101,7 +103,7 @@ func fromThisMachine(r *http.Request) bool {
 	case notAddress == nil, host == "localhost", strings.HasSuffix(host, ".localhost"):
 		return true
 	}
-	return !strings.Contains(host, ".") && peer.IsValid() && !peer.Addr().Unmap().IsLoopback()
+	return host != "" && !strings.Contains(host, ".") && peer.IsValid() && !peer.Addr().Unmap().IsLoopback()
 }
 
 func (e *Emulator) getHealth(*http.Request) (any, error) {
@@ -147,13 +149,14 @@ func (e *Emulator) listDecisions(r *http.Request) (any, error) {
 func (e *Emulator) Decisions(n int, keep func(DecisionEntry) bool) []DecisionEntry {
 	entries := []DecisionEntry{}
 	for _, d := range e.log.last(logCapacity) {
-		if entry := e.entry(d); len(entries) < n && keep(entry) {
+		if len(entries) == n {
+			break
+		}
+		if entry := e.entry(d); keep(entry) {
 			entries = append(entries, entry)
 		}
 	}
-	for i, j := 0, len(entries)-1; i < j; i, j = i+1, j-1 {
-		entries[i], entries[j] = entries[j], entries[i]
-	}
+	slices.Reverse(entries)
 	return entries
 }
 

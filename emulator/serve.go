@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 // to be meant.
 func misdirected(w http.ResponseWriter, r *http.Request) {
 	gate.Write(w, gate.Refusal{
-		Status: http.StatusMisdirectedRequest, Code: "UNSUPPORTED", Message: "no service of the emulator is called " + hostName(r.Host),
+		Status: http.StatusMisdirectedRequest, Code: "UNSUPPORTED", Message: fmt.Sprintf("no service of the emulator is called %.80s", r.Host),
 	})
 }
 
