@@ -37,7 +37,7 @@ func (r *seedReader) image(p position, body map[string]any) (seedImage, error) {
 	reference, _ := body["reference"].(string)
 	path, isText := body["path"].(string)
 	repository, tag, _ := strings.Cut(reference, ":")
-	if registry == "" || repository == "" || tag == "" || strings.ContainsAny(tag, ":/@") || body["path"] != nil && !isText {
+	if registry == "" || repository == "" || tag == "" || strings.ContainsAny(tag, ":/@") || strings.Contains(repository, "@") || body["path"] != nil && !isText {
 		return seedImage{}, p.errorf("an image has a registry, a reference such as hello:v1, and perhaps a path")
 	}
 	if path != "" && !filepath.IsAbs(path) {
