@@ -88,7 +88,7 @@ func namesOf(p identity.Principal) map[identity.By]string {
 
 // with is the directory after a change, of which only the sources named are read again.
 func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, error) {
-	if len(sources) == 0 {
+	if !d.concerns(s, sources) {
 		return d, nil
 	}
 	next := &directory{bySource: maps.Clone(d.bySource), index: map[identity.By]map[string]string{}}
@@ -103,21 +103,6 @@ func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, e
 		}
 	}
 	return next, next.read(s, documents)
-}
-
-// concerns reports whether any of the sources is a principal, before the change or after it.
-func (d *directory) concerns(s *azure.State, sources map[string]bool) bool {
-	for source := range sources {
-		if _, was := d.bySource[source]; was {
-			return true
-		}
-		if document, ok := s.Get(source); ok {
-			if _, is := principalOf(document, nil, nil); is {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Find looks a principal up by one of its names, in any case.

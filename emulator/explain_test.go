@@ -21,35 +21,43 @@ func TestExplain(t *testing.T) {
 		current  string
 	}{
 		{
-			"a task: the behaviours differ", ExplainRequest{From: "tasks/nightly", Do: "push", Registry: "myregistry", Repository: "hello"},
+			"a task: the behaviours differ",
+			ExplainRequest{From: "tasks/nightly", Do: "push", Registry: "myregistry", Repository: "hello"},
 			"allow role", "deny tasks-bypass-not-allowed",
 		},
 		{
-			"a container group", ExplainRequest{From: worker, Registry: "myregistry", Repository: "hello"},
+			"a container group",
+			ExplainRequest{From: worker, Registry: "myregistry", Repository: "hello"},
 			"allow role", "allow role",
 		},
 		{
-			"names in any case", ExplainRequest{From: "ContainerGroups/WORKER", Registry: "MyRegistry", Repository: "hello"},
+			"names in any case",
+			ExplainRequest{From: "ContainerGroups/WORKER", Registry: "MyRegistry", Repository: "hello"},
 			"allow role", "allow role",
 		},
 		{
-			"nobody, on the registry that is open", ExplainRequest{From: "192.0.2.7", As: anonymous, Repository: "hello"},
+			"nobody, on the registry that is open",
+			ExplainRequest{From: "192.0.2.7", As: anonymous, Repository: "hello"},
 			"challenge credential-missing", "challenge credential-missing",
 		},
 		{
-			"nobody, from an address that is not let in", ExplainRequest{From: "192.0.2.7", As: anonymous, Registry: "myregistry"},
+			"nobody, from an address that is not let in",
+			ExplainRequest{From: "192.0.2.7", As: anonymous, Registry: "myregistry"},
 			"deny ip-not-allowed", "deny ip-not-allowed",
 		},
 		{
-			"from a place without an identity, which is nobody", ExplainRequest{From: "203.0.113.7", Registry: "myregistry"},
+			"from a place without an identity, which is nobody",
+			ExplainRequest{From: "203.0.113.7", Registry: "myregistry"},
 			"challenge credential-missing", "challenge credential-missing",
 		},
 		{
-			"a first-party service without a role", ExplainRequest{From: azure.ServiceDefender, Registry: "myregistry", Repository: "hello"},
+			"a first-party service without a role",
+			ExplainRequest{From: azure.ServiceDefender, Registry: "myregistry", Repository: "hello"},
 			"allow service-right", "allow service-right",
 		},
 		{
-			"this machine, as nobody said where from", ExplainRequest{As: azure.DevelopmentClientID, Registry: "myregistry"},
+			"this machine, as nobody said where from",
+			ExplainRequest{As: azure.DevelopmentClientID, Registry: "myregistry"},
 			"deny ip-not-allowed", "deny ip-not-allowed",
 		},
 	} {

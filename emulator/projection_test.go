@@ -405,7 +405,9 @@ func probes(w *world) []gate.Request {
 
 func probeSources(w *world) []gate.Source {
 	sources := []gate.Source{
-		{Peer: netip.MustParseAddr("203.0.113.9")}, {Peer: netip.MustParseAddr("198.51.100.7")}, {Peer: netip.MustParseAddr("10.0.0.9")},
+		{Peer: netip.MustParseAddr("203.0.113.9")},
+		{Peer: netip.MustParseAddr("198.51.100.7")},
+		{Peer: netip.MustParseAddr("10.0.0.9")},
 		{Peer: netip.MustParseAddr("10.9.0.9"), Dialled: netip.MustParseAddr("10.0.0.4")},
 		{Peer: netip.MustParseAddr("192.0.2.1"), Dialled: netip.MustParseAddr("10.0.0.6")},
 		{Peer: netip.MustParseAddr("192.0.2.1"), Subnet: azure.Fold(networkBelow + "virtualNetworks/net/subnets/a")},
@@ -466,8 +468,10 @@ func TestApplyFails(t *testing.T) {
 	}{
 		{"an IP rule that is none", registriesBelow + "first", `{"networkRuleSet": {"ipRules": [{"value": "nowhere"}]}}`, false},
 		{"a member of the wrong type", registriesBelow + "first", `{"publicNetworkAccess": "Perhaps"}`, false},
-		{"a condition that cannot be read", registriesBelow + "first/providers/Microsoft.Authorization/roleAssignments/" + graphObject + "1",
-			`{"principalId": "` + graphObject + `1", "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d", "condition": "@@"}`, false},
+		{
+			"a condition that cannot be read", registriesBelow + "first/providers/Microsoft.Authorization/roleAssignments/" + graphObject + "1",
+			`{"principalId": "` + graphObject + `1", "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d", "condition": "@@"}`, false,
+		},
 		{"a store that fails", registriesBelow + "first", `{}`, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
