@@ -105,6 +105,22 @@ func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, e
 	return next, next.read(s, documents)
 }
 
+// concerns reports whether any of the sources is a principal, before the change or after it. Most changes concern nobody,
+// and cost nothing here.
+func (d *directory) concerns(s *azure.State, sources map[string]bool) bool {
+	for source := range sources {
+		if _, was := d.bySource[source]; was {
+			return true
+		}
+		if document, ok := s.Get(source); ok {
+			if _, is := principalOf(document, nil, nil); is {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Find looks a principal up by one of its names, in any case.
 func (d *directory) Find(by identity.By, value string) (identity.Principal, bool) {
 	source, ok := d.index[by][azure.Fold(value)]
