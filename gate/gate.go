@@ -150,9 +150,12 @@ func (g *Gate) describe(w http.ResponseWriter, record Record) {
 	w.Header().Set("X-Acrlocal-Why", headerText(step.Why(record.Request)))
 }
 
-// headerText keeps a header to printable ASCII, whatever a rule's name holds.
+// maxHeaderText bounds a sentence in a header, in bytes: it may quote a token's claims, which can be long.
+const maxHeaderText = 1 << 10
+
+// headerText keeps a header short and to printable ASCII, whatever a rule's name holds.
 func headerText(s string) string {
-	b := []byte(s)
+	b := []byte(s[:min(len(s), maxHeaderText)])
 	for i, c := range b {
 		if c < ' ' || c > '~' {
 			b[i] = '?'

@@ -168,16 +168,21 @@ func TestGateWithoutSnapshot(t *testing.T) {
 	}
 }
 
-// TestWhyHeader keeps what a rule's name holds from breaking the header.
+// TestWhyHeader keeps what a rule's name holds from breaking the header, or from being the most of it.
 func TestWhyHeader(t *testing.T) {
-	f := newFront(t, func(o *gate.Options) {
-		o.Authenticate = func(*http.Request, string) gate.Credential {
-			return gate.Credential{Failure: gate.CredentialMalformed, Detail: "é\r\nX-Evil: 1\x7f"}
+	for detail, want := range map[string]string{
+		"é\r\nX-Evil: 1\x7f":      "????X-Evil: 1?",
+		strings.Repeat("x", 9000): strings.Repeat("x", 1024-len("the credential cannot be read: ")),
+	} {
+		f := newFront(t, func(o *gate.Options) {
+			o.Authenticate = func(*http.Request, string) gate.Credential {
+				return gate.Credential{Failure: gate.CredentialMalformed, Detail: detail}
+			}
+		})
+		answer := f.do(get("/v2/"), "203.0.113.7", "")
+		if got, want := answer.Header.Get("X-Acrlocal-Why"), "the credential cannot be read: "+want; got != want {
+			t.Errorf("why header %q, want %q", got, want)
 		}
-	})
-	answer := f.do(get("/v2/"), "203.0.113.7", "")
-	if got, want := answer.Header.Get("X-Acrlocal-Why"), "the credential cannot be read: ????X-Evil: 1?"; got != want {
-		t.Errorf("why header %q, want %q", got, want)
 	}
 }
 

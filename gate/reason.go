@@ -222,8 +222,7 @@ func resourceReasons() []ReasonInfo {
 	}
 }
 
-// reasonTable is Reasons by key. It is built once per Gate and per writer call-site through lookup, from data that
-// nobody can change.
+// reasonTable is Reasons by key. It is never written to.
 var reasonTable = func() map[Reason]ReasonInfo {
 	table := map[Reason]ReasonInfo{}
 	for _, info := range Reasons() {
