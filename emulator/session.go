@@ -20,11 +20,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/gate"
 )
 
 // RefreshTokenUser is the user name that goes with an ACR refresh token as password (acr-behaviour §4.1).
-const RefreshTokenUser = "00000000-0000-0000-0000-000000000000"
+const RefreshTokenUser = registry.RefreshTokenUser
 
 // Session acts from a place of the imagined network as a principal. It is an http.RoundTripper whose requests go
 // through the emulator's own proxy, by real host names, as any client's would.

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// nullGUID is the user name that says that the password is a token (acr-behaviour §4.1).
-	nullGUID = "00000000-0000-0000-0000-000000000000"
+	// RefreshTokenUser is the user name that says that the password is a token of the registry (acr-behaviour §4.1).
+	RefreshTokenUser = "00000000-0000-0000-0000-000000000000"
 	// maxAuthorization is the longest Authorization header that is read, in bytes.
 	maxAuthorization = 16 << 10
 	// maxUserName is the longest user name that is looked up, in bytes.
@@ -115,7 +115,7 @@ func (a asker) basic(encoded string) *presented {
 // password judges a user name and password: a token under the null GUID, an account that the registry keeps itself, or
 // a service principal. The first that knows the name decides.
 func (a asker) password(user, password string) *presented {
-	if user == nullGUID {
+	if user == RefreshTokenUser {
 		return a.open(a.registry, password)
 	}
 	if len(user) > maxUserName {

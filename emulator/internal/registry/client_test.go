@@ -56,10 +56,10 @@ func TestRealClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := remote.Write(ref, other, as(nullGUID, refresh)...); err == nil || !strings.Contains(err.Error(), "UNAUTHORIZED") {
+	if err := remote.Write(ref, other, as(RefreshTokenUser, refresh)...); err == nil || !strings.Contains(err.Error(), "UNAUTHORIZED") {
 		t.Errorf("push by one who may pull: %v", err)
 	}
-	pulled, err := remote.Image(ref, as(nullGUID, refresh)...)
+	pulled, err := remote.Image(ref, as(RefreshTokenUser, refresh)...)
 	if err != nil {
 		t.Fatalf("pull: %v", err)
 	}

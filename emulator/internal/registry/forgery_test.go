@@ -180,7 +180,7 @@ func goodRefresh(w *world) (jwt.MapClaims, func(string) (int, string)) {
 // goodPassword is a refresh token as a password.
 func goodPassword(w *world) (jwt.MapClaims, func(string) (int, string)) {
 	return payload(w.t, w.refresh("myregistry", pullerID)), func(forged string) (int, string) {
-		answer := w.do(ask{url: "https://myregistry.azurecr.io/v2/", auth: basicAuth(nullGUID, forged)})
+		answer := w.do(ask{url: "https://myregistry.azurecr.io/v2/", auth: basicAuth(RefreshTokenUser, forged)})
 		return answer.Code, reasonOf(answer)
 	}
 }
@@ -237,7 +237,7 @@ func TestMisplacedTokens(t *testing.T) {
 		{"Entra token for Graph in the exchange", exchange("myregistry", w.entraFor(pullerID, identity.Graph, "")), gate.AudienceWrong, "graph.microsoft.com"},
 		{"another registry's access token", bearer("my", access), gate.AudienceWrong, "myregistry.azurecr.io"},
 		{"another registry's refresh token", token("my", "refresh_token", "refresh_token", refresh), gate.AudienceWrong, "myregistry.azurecr.io"},
-		{"another registry's token as password", ask{url: "https://my.azurecr.io/v2/", auth: basicAuth(nullGUID, access)}, gate.AudienceWrong, "myregistry.azurecr.io"},
+		{"another registry's token as password", ask{url: "https://my.azurecr.io/v2/", auth: basicAuth(RefreshTokenUser, access)}, gate.AudienceWrong, "myregistry.azurecr.io"},
 	} {
 		answer := w.do(c.ask)
 		why := answer.Header().Get("X-Acrlocal-Why")

@@ -184,9 +184,9 @@ func TestBasicOnContent(t *testing.T) {
 		status               int
 		reason               gate.Reason
 	}{
-		{"refresh token", "myregistry", basicAuth(nullGUID, refresh), 200, gate.RoleGrants},
-		{"access token", "myregistry", basicAuth(nullGUID, access), 200, gate.RoleGrants},
-		{"scheme in another case", "myregistry", "bASIC" + strings.TrimPrefix(basicAuth(nullGUID, access), "Basic"), 200, gate.RoleGrants},
+		{"refresh token", "myregistry", basicAuth(RefreshTokenUser, refresh), 200, gate.RoleGrants},
+		{"access token", "myregistry", basicAuth(RefreshTokenUser, access), 200, gate.RoleGrants},
+		{"scheme in another case", "myregistry", "bASIC" + strings.TrimPrefix(basicAuth(RefreshTokenUser, access), "Basic"), 200, gate.RoleGrants},
 		{"service principal", "myregistry", basicAuth("APP-pusher", "s3cret"), 200, gate.RoleGrants},
 		{"wrong secret", "myregistry", basicAuth("app-pusher", "s3cret "), 401, gate.PasswordWrong},
 		{"admin", "local", basicAuth("Local", "p1"), 200, gate.AdminGrants},

@@ -17,7 +17,7 @@ func FuzzAuthorizationHeader(f *testing.F) {
 	access := w.access("local", refresh, "repository:a:pull")
 	known := map[string]bool{"local": true, "ci": true, "oid-pusher": true, "oid-worker": true}
 	for _, seed := range []string{
-		"", "Basic", "Bearer " + access, "Bearer " + refresh, basicAuth("local", "p1"), basicAuth(nullGUID, refresh),
+		"", "Basic", "Bearer " + access, "Bearer " + refresh, basicAuth("local", "p1"), basicAuth(RefreshTokenUser, refresh),
 		basicAuth("ci", "ci-secret"), "Bearer a.b.c", "Basic ===", "\x00",
 	} {
 		f.Add(seed)

@@ -126,7 +126,7 @@ func TestTokenService(t *testing.T) {
 		{"refresh grant, no token", tokenByForm("myregistry", "grant_type", "refresh_token", "refresh_token", ""), 401, gate.CredentialMissing, unauthorizedBody},
 		{"refresh grant, no token, anonymous pull", tokenByForm("anon", "grant_type", "refresh_token", "refresh_token", ""), 401, gate.CredentialMissing, unauthorizedBody},
 		{"password grant", tokenByForm("myregistry", "grant_type", "password", "username", "app-pusher", "password", "s3cret"), 200, "role", "access_token"},
-		{"password grant, null GUID", tokenByForm("myregistry", "grant_type", "password", "username", nullGUID, "password", "{refresh}"), 200, "role", "access_token"},
+		{"password grant, null GUID", tokenByForm("myregistry", "grant_type", "password", "username", RefreshTokenUser, "password", "{refresh}"), 200, "role", "access_token"},
 		{"password grant, wrong secret", tokenByForm("myregistry", "grant_type", "password", "username", "app-pusher", "password", "wrong"), 401, gate.PasswordWrong, unauthorizedBody},
 		{"password grant, empty secret", tokenByForm("myregistry", "grant_type", "password", "username", "app-pusher", "password", ""), 401, gate.PasswordWrong, unauthorizedBody},
 		{"password grant, admin", tokenByForm("local", "grant_type", "password", "username", "local", "password", "p2"), 200, "admin", "access_token"},
@@ -138,8 +138,8 @@ func TestTokenService(t *testing.T) {
 		{"anonymous POST where it is off", tokenByForm("myregistry", "grant_type", "password", "refresh_token", ""), 401, gate.CredentialMissing, unauthorizedBody},
 		{"stale credential, anonymous pull", tokenByBasic("anon", plainAuth("app-pusher", "stale"), ""), 401, gate.PasswordWrong, unauthorizedBody},
 
-		{"Basic, refresh token", tokenByBasic("myregistry", plainAuth(nullGUID, "{refresh}"), "account="+nullGUID), 200, "role", "access_token"},
-		{"Basic, rubbish as a token", tokenByBasic("myregistry", plainAuth(nullGUID, "rubbish"), ""), 401, gate.CredentialMalformed, unauthorizedBody},
+		{"Basic, refresh token", tokenByBasic("myregistry", plainAuth(RefreshTokenUser, "{refresh}"), "account="+RefreshTokenUser), 200, "role", "access_token"},
+		{"Basic, rubbish as a token", tokenByBasic("myregistry", plainAuth(RefreshTokenUser, "rubbish"), ""), 401, gate.CredentialMalformed, unauthorizedBody},
 		{"Basic, service principal", tokenByBasic("myregistry", plainAuth("app-pusher", "s3cret"), "client_id=docker"), 200, "role", "access_token"},
 		{"Basic, principal without role", tokenByBasic("myregistry", plainAuth("app-idle", "idle"), ""), 401, gate.NoRole, unauthorizedBody},
 		{"Basic, managed identity's client ID", tokenByBasic("myregistry", plainAuth("app-worker", ""), ""), 401, gate.ApplicationUnknown, `{"errors":[{"code":"UNAUTHORIZED","message":"Application not registered with AAD."}]}`},
@@ -235,7 +235,7 @@ func scopeText(entry map[string]any) string {
 func (w *world) login(registry, who string) string {
 	switch who {
 	case "puller":
-		return basicAuth(nullGUID, w.refresh(registry, pullerID))
+		return basicAuth(RefreshTokenUser, w.refresh(registry, pullerID))
 	case "pusher":
 		return basicAuth("app-pusher", "s3cret")
 	case "ci":
@@ -263,9 +263,9 @@ func TestOfflineToken(t *testing.T) {
 		ask  ask
 		want string
 	}{
-		"docker login with a refresh token": {tokenByBasic("myregistry", basicAuth(nullGUID, refresh), "offline_token=true"), refresh},
+		"docker login with a refresh token": {tokenByBasic("myregistry", basicAuth(RefreshTokenUser, refresh), "offline_token=true"), refresh},
 		"docker's POST":                     {tokenByForm("myregistry", "grant_type", "refresh_token", "access_type", "offline", "refresh_token", refresh), refresh},
-		"not asked for":                     {tokenByBasic("myregistry", basicAuth(nullGUID, refresh), "offline_token=false"), ""},
+		"not asked for":                     {tokenByBasic("myregistry", basicAuth(RefreshTokenUser, refresh), "offline_token=false"), ""},
 		"docker login with a secret":        {tokenByBasic("myregistry", basicAuth("app-pusher", "s3cret"), "offline_token=true"), ""},
 		"anonymous":                         {tokenByBasic("anon", "", "offline_token=true"), ""},
 	} {
@@ -286,14 +286,14 @@ func TestRenewalProlongsNothing(t *testing.T) {
 	if payload(t, again)["exp"] != payload(t, refresh)["exp"] {
 		t.Error("a refresh token was prolonged")
 	}
-	narrowed := w.read(w.do(tokenByBasic("myregistry", basicAuth(nullGUID, access), "scope=repository:a:pull,metadata_read"))).AccessToken
+	narrowed := w.read(w.do(tokenByBasic("myregistry", basicAuth(RefreshTokenUser, access), "scope=repository:a:pull,metadata_read"))).AccessToken
 	if payload(t, narrowed)["exp"] != payload(t, access)["exp"] {
 		t.Error("an access token was prolonged")
 	}
 	if list := payload(t, narrowed)["access"].([]any); len(list) != 1 || scopeText(list[0].(map[string]any)) != "repository:a:pull,metadata_read" {
 		t.Errorf("the scopes became %v", list)
 	}
-	other := w.read(w.do(tokenByBasic("myregistry", basicAuth(nullGUID, access), "scope=repository:b:pull"))).AccessToken
+	other := w.read(w.do(tokenByBasic("myregistry", basicAuth(RefreshTokenUser, access), "scope=repository:b:pull"))).AccessToken
 	if list, ok := payload(t, other)["access"]; ok {
 		t.Errorf("an access token for another repository was got from one for a: %v", list)
 	}

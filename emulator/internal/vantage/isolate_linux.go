@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +41,6 @@ type isolation struct {
 	plan  plan
 
 	closers []func() error
-	serving sync.WaitGroup
 }
 
 // runIsolated runs a command in a network of its own, and returns its exit code. The child is this program again (or
@@ -167,14 +165,14 @@ func (i *isolation) serve(ctx context.Context, control *net.UnixConn) error {
 			return err
 		}
 		i.closers = append(i.closers, l.Close)
-		i.serving.Go(func() { i.accept(ctx, l, port) })
+		go i.accept(ctx, l, port)
 	}
 	c, err := net.FilePacketConn(files[len(files)-1])
 	if err != nil {
 		return err
 	}
 	i.closers = append(i.closers, c.Close)
-	i.serving.Go(func() { i.names.serve(c) })
+	go i.names.serve(c)
 	return nil
 }
 
@@ -227,7 +225,7 @@ func (i *isolation) accept(ctx context.Context, l net.Listener, port int) {
 		if err != nil {
 			return
 		}
-		i.serving.Go(func() { i.forward(ctx, c, port) })
+		go i.forward(ctx, c, port)
 	}
 }
 
