@@ -22,13 +22,17 @@ var promised = []struct {
 	needs    string
 }{
 	{"make ", true, "", "-"}, // other tests run what make runs
+	{"export PATH", true, "", ""},
 	{"crane auth login", true, "logged in", ""},
 	{"crane copy", true, "digest: sha256:", ""},
 	{"acrlocal from containerGroups/worker", true, `"layers"`, ""},
 	{"acrlocal from sites/shop", false, `not allowed access(?s:.*)not-a-trusted-service`, ""},
 	{"acrlocal from 198.51.100.77 -- skopeo", false, `(?i)403|401|not allowed|authentication required`, "skopeo"},
-	{"acrlocal from 203.0.113.7", true, "v1", ""},
-	{"acrlocal explain", false, "not-a-trusted-service", ""},
+	{"acrlocal from 203.0.113.7 -- curl", true, `"networkRuleBypassOptions": ?"None"`, "curl"},
+	{"acrlocal from 203.0.113.7 --as", true, "v1", ""},
+	{"acrlocal explain --from sites/shop", false, "not-a-trusted-service", ""},
+	{"acrlocal explain --from containerGroups/worker", false, "bypass-off", "curl"},
+	{"acrlocal reset", true, "start-up state", ""},
 	{"acrlocal decisions", true, "not-a-trusted-service", ""},
 	{"acrlocal --help", true, "explain", ""},
 }
