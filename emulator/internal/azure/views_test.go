@@ -1,0 +1,147 @@
+package azure
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+// TestViews reads documents of types that few other tests read: what they mean, or which member cannot be read.
+func TestViews(t *testing.T) {
+	role := "/providers/Microsoft.Authorization/roleDefinitions/r"
+	for _, row := range []struct {
+		id, body string
+		read     func(Document) (any, error)
+		want     string // of the view; or the target of the error, after !
+	}{
+		{role, `{"roleName":"Puller","permissions":[{"actions":["*/read"],"notActions":["x/read"],"dataActions":["d"],"notDataActions":["n"]}]}`, as(ReadRoleDefinition), "Puller [*/read] [x/read] [d] [n]"},
+		{role, `{"permissions":[{},{}]}`, as(ReadRoleDefinition), "!properties.permissions"},
+		{role, `{"permissions":[{"actions":"*"}]}`, as(ReadRoleDefinition), "!properties.permissions[0].actions"},
+		{role, `{"permissions":["*"]}`, as(ReadRoleDefinition), "!properties.permissions[0]"},
+		{testRegistry, `{"networkRuleBypassAllowedForTasks":false}`, as(ReadRegistry), "false"},
+		{testRegistry, `{}`, as(ReadRegistry), "unset"},
+		{testRegistry, `{"networkRuleBypassAllowedForTasks":"no"}`, as(ReadRegistry), "!properties.networkRuleBypassAllowedForTasks"},
+		{testRegistry, `[]`, as(ReadRegistry), "!properties"},
+	} {
+		document := documentsOf(t, `{"id":"`+row.id+`","properties":`+row.body+`}`)[0]
+		view, err := row.read(document)
+		if got := told(view, err); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.body, got, row.want)
+		}
+	}
+}
+
+func as[T any](read func(Document) (T, error)) func(Document) (any, error) {
+	return func(d Document) (any, error) { return read(d) }
+}
+
+func told(view any, err error) string {
+	var problem *Error
+	if errors.As(err, &problem) {
+		return "!" + problem.Target
+	}
+	switch v := view.(type) {
+	case RoleDefinition:
+		return fmt.Sprint(v.Name, " ", v.Actions, " ", v.NotActions, " ", v.DataActions, " ", v.NotDataActions)
+	case Registry:
+		if v.BypassForTasks == nil {
+			return "unset"
+		}
+		return fmt.Sprint(*v.BypassForTasks)
+	case Group:
+		return fmt.Sprint(v.Members)
+	case ServicePrincipal:
+		return fmt.Sprint(v.ClientID, " ", v.Secrets)
+	case User:
+		return v.UserName
+	}
+	return fmt.Sprint(view)
+}
+
+// TestGraphViews reads Graph documents in each of the forms that Graph has for them.
+func TestGraphViews(t *testing.T) {
+	for _, row := range []struct {
+		kind, body string
+		read       func(Document) (any, error)
+		want       string
+	}{
+		{"group", `"members":["a",{"id":"b"}]`, as(ReadGroup), "[a b]"},
+		{"group", `"members@odata.bind":["https://graph.microsoft.com/v1.0/directoryObjects/c"],"members":["a"]`, as(ReadGroup), "[c a]"},
+		{"group", `"displayName":"nobody"`, as(ReadGroup), "[]"},
+		{"group", `"members":[1]`, as(ReadGroup), "!members"},
+		{"group", `"members":[{"id":1}]`, as(ReadGroup), "!members[].id"},
+		{"servicePrincipal", `"appId":"x","passwordCredentials":[{"secretText":"s"},{"hint":"abc"}]`, as(ReadServicePrincipal), "x [s]"},
+		{"servicePrincipal", `"passwordCredentials":{}`, as(ReadServicePrincipal), "!passwordCredentials"},
+		{"user", `"userPrincipalName":"ada@contoso.example"`, as(ReadUser), "ada@contoso.example"},
+		{"user", `"userPrincipalName":true`, as(ReadUser), "!userPrincipalName"},
+	} {
+		document := documentsOf(t, `{"id":"acac10ca-7000-4000-8000-000000000001","@odata.type":"#microsoft.graph.`+row.kind+`",`+row.body+`}`)[0]
+		view, err := row.read(document)
+		if got := told(view, err); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.body, got, row.want)
+		}
+	}
+}
+
+// TestSubscriptionsBelow follows management groups up from the subscriptions that stand below them.
+func TestSubscriptionsBelow(t *testing.T) {
+	const groups = "/providers/Microsoft.Management/managementGroups/"
+	below := func(name, parent string) string {
+		return `{"id":"` + groups + name + `","properties":{"details":{"parent":{"id":"` + groups + parent + `"}}}}`
+	}
+	member := `{"id":"` + groups + `team/subscriptions/acac10ca-2000-4000-8000-000000000001"}`
+	for _, row := range []struct {
+		about     string
+		documents []string
+		want      string
+	}{
+		{"no groups", nil, "[]"},
+		{"a group that has no document", []string{member}, "[team]"},
+		{"three levels", []string{member, below("team", "unit"), below("unit", "root")}, "[team unit root]"},
+		{"a circle", []string{member, below("team", "unit"), below("unit", "team")}, "!properties.details.parent.id"},
+		{"a parent that is no object", []string{member, `{"id":"` + groups + `team","properties":{"details":{"parent":"root"}}}`}, "!properties.details.parent"},
+	} {
+		s, err := Load(documentsOf(t, row.documents...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := Subscriptions(s)
+		got := told(nil, err)
+		if err == nil {
+			above := []string{}
+			for _, subscription := range found {
+				for _, id := range subscription.ManagementGroups {
+					above = append(above, id.Name())
+				}
+			}
+			got = fmt.Sprint(above)
+		}
+		if got != row.want {
+			t.Errorf("%s: got %s, want %s", row.about, got, row.want)
+		}
+	}
+}
+
+// TestErrorText: an error names the document, the member, and what is wrong with it.
+func TestErrorText(t *testing.T) {
+	id := MustParseResourceID(testRegistry)
+	for _, row := range []struct {
+		err  Error
+		want string
+	}{
+		{Error{ID: id, Message: "no"}, testRegistry + ": no"},
+		{Error{ID: id, Target: "sku.name", Message: "no"}, testRegistry + ": sku.name: no"},
+	} {
+		if got := row.err.Error(); got != row.want {
+			t.Errorf("got %s, want %s", got, row.want)
+		}
+	}
+}
+
+// TestChangeKeys: a change touches what it puts and what it deletes, each once.
+func TestChangeKeys(t *testing.T) {
+	c := Change{Put: documentsOf(t, `{"id":"`+testRegistry+`"}`, `{"id":"/subscriptions/B"}`), Delete: []string{"/subscriptions/A", testRegistry}}
+	if got, want := fmt.Sprint(c.Keys()), fmt.Sprint([]string{"/subscriptions/a", Fold(testRegistry), "/subscriptions/b"}); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
