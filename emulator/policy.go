@@ -316,7 +316,7 @@ func endpoint(s *azure.State, d azure.Document) (gate.PrivateEndpoint, error) {
 	if err != nil {
 		return e, fmt.Errorf("%s: %w", other.ID, err)
 	}
-	e.Addresses, e.Network = slices.DeleteFunc(slices.Clone(s.AddressesOf(private)), isLocalhost), private.Network().String()
+	e.Addresses, e.Network = slices.DeleteFunc(azure.EndpointAddresses(s.Get, *other), isLocalhost), private.Network().String()
 	if network, ok := s.Get(private.Network().Key()); ok {
 		v, err := azure.ReadVirtualNetwork(*network)
 		if err != nil {

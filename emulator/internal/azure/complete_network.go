@@ -2,6 +2,7 @@ package azure
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -205,7 +206,7 @@ func (w *completion) freeAddresses(subnet Document, count int) []netip.Addr {
 		}
 	}
 	var free []netip.Addr
-	for _, prefix := range subnetPrefixes(subnet) {
+	for _, prefix := range readSubnet(fieldsOf(subnet), subnet.ID).Prefixes {
 		at := prefix.Masked().Addr()
 		for range firstHost {
 			at = at.Next()
@@ -219,68 +220,30 @@ func (w *completion) freeAddresses(subnet Document, count int) []netip.Addr {
 	return free
 }
 
-func subnetPrefixes(subnet Document) []netip.Prefix {
-	p := fieldsOf(subnet).in("properties")
-	texts := p.texts("addressPrefixes")
-	if single := p.text("addressPrefix"); single != "" {
-		texts = append([]string{single}, texts...)
-	}
-	return parsePrefixes(texts)
-}
-
-func parsePrefixes(texts []string) []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, text := range texts {
-		if prefix, err := netip.ParsePrefix(text); err == nil {
-			prefixes = append(prefixes, prefix)
-		}
-	}
-	return prefixes
-}
-
-// EndpointAddresses returns the private addresses that a private endpoint or a network interface has, each once: those in
-// customDnsConfigs, in its own ipConfigurations, and in those of the network interfaces that it names. get finds documents
-// by key.
+// EndpointAddresses returns the private addresses that a private endpoint or a network interface has, each once, in order:
+// those that its own document shows, and those of the network interfaces that it names. get finds documents by key. A
+// connection to one of them came through the endpoint. What cannot be read, which Validate refuses, is left out.
 func EndpointAddresses(get func(key string) (*Document, bool), d Document) []netip.Addr {
-	p := fieldsOf(d).in("properties")
-	var texts []string
-	for _, entry := range p.list("customDnsConfigs") {
-		texts = append(texts, entry.texts("ipAddresses")...)
-	}
-	for _, configuration := range p.list("ipConfigurations") {
-		texts = append(texts, configuration.in("properties").text("privateIPAddress"))
-	}
-	addresses := parseAddresses(texts)
 	if Fold(d.Type()) == Fold(TypeNetworkInterface) {
-		return addresses
+		n, _ := ReadNetworkInterface(d)
+		return n.privateAddresses()
 	}
-	for _, reference := range p.list("networkInterfaces") {
-		if nic, ok := get(reference.idOf("id").Key()); ok {
-			addresses = appendNew(addresses, EndpointAddresses(get, *nic)...)
+	e, _ := ReadPrivateEndpoint(d)
+	addresses := e.Addresses
+	for _, id := range e.Interfaces {
+		if nic, ok := get(id.Key()); ok {
+			n, _ := ReadNetworkInterface(*nic)
+			addresses = append(addresses, n.privateAddresses()...)
 		}
 	}
-	return addresses
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return slices.Compact(addresses)
 }
 
-func parseAddresses(texts []string) []netip.Addr {
+func (n NetworkInterface) privateAddresses() []netip.Addr {
 	var addresses []netip.Addr
-	for _, text := range texts {
-		if address, err := netip.ParseAddr(text); err == nil {
-			addresses = appendNew(addresses, address)
-		}
+	for _, a := range n.Addresses {
+		addresses = appendValid(addresses, a.Private)
 	}
 	return addresses
-}
-
-func appendNew(list []netip.Addr, more ...netip.Addr) []netip.Addr {
-	for _, address := range more {
-		seen := false
-		for _, had := range list {
-			seen = seen || had == address
-		}
-		if !seen {
-			list = append(list, address)
-		}
-	}
-	return list
 }

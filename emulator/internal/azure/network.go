@@ -42,7 +42,7 @@ type PrivateEndpoint struct {
 	Subnet     ResourceID
 	Registries []ResourceID // what its connections lead to, automatic and manual ones
 	Interfaces []ResourceID // its network interfaces
-	Addresses  []netip.Addr // those that the document itself shows; AddressesOf has also the interfaces'
+	Addresses  []netip.Addr // those that the document itself shows; EndpointAddresses has also the interfaces'
 }
 
 // Network returns the ID of the virtual network that the endpoint stands in.

@@ -63,19 +63,6 @@ func (s *State) PeeringsOf(network ResourceID) []Peering {
 	return peerings
 }
 
-// AddressesOf returns all addresses of a private endpoint: those that its document shows and those of its network
-// interfaces. A connection to one of them came through the endpoint.
-func (s *State) AddressesOf(e PrivateEndpoint) []netip.Addr {
-	addrs := slices.Clone(e.Addresses)
-	for _, id := range e.Interfaces {
-		for _, a := range view(s, id, ReadNetworkInterface).Addresses {
-			addrs = appendValid(addrs, a.Private)
-		}
-	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs)
-}
-
 // publicAddress returns the first allocated one of some public IP addresses.
 func (s *State) publicAddress(ids ...ResourceID) netip.Addr {
 	for _, id := range ids {
