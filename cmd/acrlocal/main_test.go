@@ -162,10 +162,23 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%s: %+v", shell, got)
 		}
 		check(t, shell, got.out, []string{form, "explain", "decisions", "--endpoints-file", "--isolated"})
+		if flags, found := lineWith(got.out, "--repository"); !found || strings.Contains(flags, "--listen") {
+			t.Errorf("%s: explain has the flags of another command: %s", shell, flags)
+		}
 		if strings.Contains(got.out, "%!") {
 			t.Errorf("%s: %s", shell, got.out)
 		}
 	}
+}
+
+// lineWith returns the first line in which the text is.
+func lineWith(lines, text string) (string, bool) {
+	for line := range strings.Lines(lines) {
+		if strings.Contains(line, text) {
+			return line, true
+		}
+	}
+	return "", false
 }
 
 // TestUpOptions: what flags and variables become.
