@@ -154,7 +154,7 @@ func (r *seedReader) section(p position, e entry) error {
 
 // complete adds what Azure would add to all documents, and checks them together.
 func (r *seedReader) complete() error {
-	for _, step := range []func() error{r.assignments, r.addGroups, r.addSettings, r.makeState, r.references, r.resolvePrincipals} {
+	for _, step := range []func() error{r.assignments, r.addGroups, r.addSettings, r.makeState, r.references} {
 		if err := step(); err != nil {
 			return r.located(err)
 		}
@@ -162,10 +162,14 @@ func (r *seedReader) complete() error {
 	return nil
 }
 
+// makeState completes the documents, puts object IDs for the names of principals, and checks all together.
 func (r *seedReader) makeState() error {
 	var empty *azure.State
 	change, err := empty.Complete(azure.Change{Put: r.put}, azure.Author{Operator: true})
 	if err != nil {
+		return err
+	}
+	if err := resolvePrincipals(change.Put); err != nil {
 		return err
 	}
 	r.seed.state, err = empty.With(change)

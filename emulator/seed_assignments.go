@@ -130,7 +130,8 @@ func isResource(id azure.ResourceID) bool {
 }
 
 func checkCondition(d azure.Document) error {
-	if azure.Fold(d.Type()) != azure.Fold(azure.TypeRoleAssignment) {
+	properties, _ := d.Body["properties"].(map[string]any)
+	if properties["condition"] == nil || azure.Fold(d.Type()) != azure.Fold(azure.TypeRoleAssignment) {
 		return nil
 	}
 	a, err := azure.ReadRoleAssignment(d)

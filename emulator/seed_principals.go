@@ -90,10 +90,11 @@ type names struct {
 	display map[string]string // object ID by folded display name; empty if several have it
 }
 
-func (r *seedReader) namesOf(people *directory) names {
+// namesIn collects the names of everybody in a state.
+func namesIn(s *azure.State, people *directory) names {
 	n := names{people: people, display: map[string]string{}}
 	for _, kind := range []string{azure.TypeUser, azure.TypeGroup, azure.TypeServicePrincipal} {
-		for _, d := range r.seed.state.OfType(kind) {
+		for _, d := range s.OfType(kind) {
 			name, _ := d.Body["displayName"].(string)
 			name = azure.Fold(name)
 			if _, twice := n.display[name]; twice {
@@ -119,54 +120,55 @@ func (n names) find(name string) (identity.Principal, bool) {
 // principalTypes are ARM's words for kinds of principals; all others are service principals.
 var principalTypes = map[identity.Kind]string{identity.User: "User", identity.Group: "Group"}
 
-// resolvePrincipals replaces the names in role assignments and groups by object IDs, and refuses those that nobody has.
-func (r *seedReader) resolvePrincipals() error {
-	people, err := newDirectory(r.seed.state)
+// resolvePrincipals replaces the names in role assignments and groups by object IDs, and refuses those that nobody has. The
+// documents are complete, and in no state yet, so that they may be changed.
+func resolvePrincipals(documents []azure.Document) error {
+	s, err := azure.Load(documents)
 	if err != nil {
 		return err
 	}
-	known := r.namesOf(people)
-	var resolved []azure.Document
-	for kind, resolve := range map[string]func(names, azure.Document) (azure.Document, error){
-		azure.TypeRoleAssignment: resolveAssignment, azure.TypeGroup: resolveGroup,
-	} {
-		for _, d := range r.seed.state.OfType(kind) {
-			again, err := resolve(known, *d)
-			if err != nil {
-				return err
-			}
-			resolved = append(resolved, again)
+	people, err := newDirectory(s)
+	if err != nil {
+		return err
+	}
+	known := namesIn(s, people)
+	for _, d := range s.OfType(azure.TypeRoleAssignment) {
+		if err := resolveAssignment(known, *d); err != nil {
+			return err
 		}
 	}
-	r.seed.state, err = r.seed.state.With(azure.Change{Put: resolved})
-	return err
+	for _, d := range s.OfType(azure.TypeGroup) {
+		if err := resolveGroup(known, *d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func resolveAssignment(known names, d azure.Document) (azure.Document, error) {
-	a, err := azure.ReadRoleAssignment(d)
-	if err != nil {
-		return d, err
+func resolveAssignment(known names, d azure.Document) error {
+	properties, _ := d.Body["properties"].(map[string]any)
+	name, isText := properties["principalId"].(string)
+	if !isText || name == "" {
+		return nil // which Validate refuses
 	}
-	p, ok := known.find(a.PrincipalID)
+	p, ok := known.find(name)
 	if !ok {
-		return d, &azure.Error{
+		return &azure.Error{
 			ID: d.ID, Target: "properties.principalId", Code: azure.CodeNotFound,
-			Message: "there is no principal, and no resource with an identity, " + a.PrincipalID,
+			Message: "there is no principal, and no resource with an identity, " + name,
 		}
 	}
-	again := d.Clone()
-	properties := again.Body["properties"].(map[string]any) //nolint:forcetypeassert,errcheck // it was read from there
 	properties["principalId"], properties["principalType"] = p.ID, "ServicePrincipal"
 	if kind := principalTypes[p.Kind]; kind != "" {
 		properties["principalType"] = kind
 	}
-	return again, nil
+	return nil
 }
 
-func resolveGroup(known names, d azure.Document) (azure.Document, error) {
+func resolveGroup(known names, d azure.Document) error {
 	g, err := azure.ReadGroup(d)
 	if err != nil || len(g.Members) == 0 {
-		return d, err
+		return err
 	}
 	links, _ := d.Body["members@odata.bind"].([]any)
 	members := make([]any, 0, len(g.Members))
@@ -177,12 +179,11 @@ func resolveGroup(known names, d azure.Document) (azure.Document, error) {
 			if i < len(links) {
 				target = fmt.Sprintf("['members@odata.bind'][%d]", i)
 			}
-			return d, &azure.Error{ID: d.ID, Target: target, Code: azure.CodeNotFound, Message: "there is no principal " + name}
+			return &azure.Error{ID: d.ID, Target: target, Code: azure.CodeNotFound, Message: "there is no principal " + name}
 		}
 		members = append(members, map[string]any{"id": p.ID})
 	}
-	again := d.Clone()
-	delete(again.Body, "members@odata.bind")
-	again.Body["members"] = members
-	return again, nil
+	delete(d.Body, "members@odata.bind")
+	d.Body["members"] = members
+	return nil
 }

@@ -359,3 +359,33 @@ func TestSampleSeed(t *testing.T) {
 		t.Errorf("images: %s", diff)
 	}
 }
+
+// BenchmarkSeed reads and applies 10,000 documents, a thousand of which are resources with identities; design.md allows a
+// second.
+func BenchmarkSeed(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("resources:\n- {type: Microsoft.ContainerRegistry/registries, name: myregistry}\n")
+	for i := range 1000 {
+		fmt.Fprintf(&text, "- {type: Microsoft.ContainerInstance/containerGroups, name: worker%d, identity: {type: SystemAssigned}}\n", i)
+	}
+	for i := range 8990 {
+		scope, worker := defaultScope+"/providers/Microsoft.ContainerRegistry/registries/myregistry", defaultScope+"/providers/Microsoft.ContainerInstance/containerGroups/worker"
+		fmt.Fprintf(&text, "- type: Microsoft.Authorization/roleAssignments\n  name: acac10ca-9000-4000-8000-%012d\n  scope: %s\n  properties: {roleDefinitionId: AcrPull, principalId: %s%d}\n", i, scope, worker, i%1000)
+	}
+	for b.Loop() {
+		s, err := readSeed("a.yaml", text.String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		testCore(b, s.documents())
+	}
+}
+
+// BenchmarkSampleSeed reads the sample environment, as each start does.
+func BenchmarkSampleSeed(b *testing.B) {
+	for b.Loop() {
+		if _, err := readSeed("sample.yaml", string(sampleSeed)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
