@@ -30,7 +30,7 @@ type script struct {
 
 var scripts = map[string]script{
 	"bash": {
-		begin: "_acrlocal() {\n  local words=\"%s\"\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    words=\n    [[ ${COMP_WORDS[COMP_CWORD]} == -* ]] && case \"${COMP_WORDS[1]}\" in\n",
+		begin:   "_acrlocal() {\n  local words=\"%s\"\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    words=\n    [[ ${COMP_WORDS[COMP_CWORD]} == -* ]] && case \"${COMP_WORDS[1]}\" in\n",
 		command: "      %s) words=\"%s\" ;;\n",
 		end: "    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n" +
 			"complete -o default -F _acrlocal acrlocal\n",
