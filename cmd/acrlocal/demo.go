@@ -128,7 +128,7 @@ func (d *demo) row(ctx context.Context, r row) error {
 		d.surprises++
 		mark = d.colour(31, "SURPRISE")
 	}
-	d.printf("  %-34s %-36s %-4s %-11s expected %-9s %-9s %-34s %s\n", r.who, r.place, what, r.registry, r.verdict, got.verdict, got.reason, mark)
+	d.printf("  %-34s %-36s %-4s %-11s expected %-9s %-9s %-35s %s\n", r.who, r.place, what, r.registry, r.verdict, got.verdict, got.reason, mark)
 	if got.why != "" {
 		d.printf("      %s\n", got.why)
 	}
