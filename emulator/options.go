@@ -43,8 +43,6 @@ type Options struct {
 	DecisionLog string
 	// Version is the version that status shows.
 	Version string
-	// Executable is the path of the acrlocal binary, for programs that embed the emulator; empty if there is none.
-	Executable string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Logger receives what the emulator has to say; default is silence.

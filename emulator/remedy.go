@@ -76,10 +76,10 @@ var remedies = map[gate.Reason]remedy{
 		func(r *gate.Registry, _ situation) { yes := true; r.BypassForTasks = &yes }),
 
 	gate.CredentialMissing: onlyCommand("az acr login --name {registry}"),
-	gate.Expired:           onlyCommand("az acr login --name {registry}"),
+	gate.Expired:           newPassword,
 	gate.ModeChanged:       onlyCommand("az acr login --name {registry}"),
 	gate.AdminUserDisabled: onlyCommand("az acr update --name {registry} --admin-enabled true"),
-	gate.PasswordWrong:     onlyCommand("az acr credential show --name {registry}"),
+	gate.PasswordWrong:     newPassword,
 	gate.TokenDisabled:     onlyCommand("az acr token update --registry {registry} --name {rule} --status enabled"),
 	gate.ARMAudienceRefused: onRegistry("az acr config authentication-as-arm update --registry {registry} --status enabled",
 		func(r *gate.Registry, _ situation) { r.RefuseARMAudience = false }),
@@ -90,6 +90,20 @@ var remedies = map[gate.Reason]remedy{
 	gate.ScopeMissing:        onlyCommand("az acr login --name {registry}"),
 	gate.ScopeMapLacksAction: onlyCommand("az acr token update --registry {registry} --name {principal} --scope-map _repositories_admin"),
 }
+
+// newPassword shows or makes the password that belongs to an account of the registry; for a token it makes a new one.
+// Who forgot the secret of a service principal gets no new one from the registry.
+var newPassword = remedy{command: func(s situation) string {
+	switch credential := s.request.Credential; {
+	case credential.Kind == gate.AdminPassword:
+		return s.fill("az acr credential show --name {registry}")
+	case credential.Kind == gate.TokenPassword:
+		return s.fill("az acr token credential generate --registry {registry} --name {principal}")
+	case credential.Failure == gate.Expired:
+		return s.fill("az acr login --name {registry}")
+	}
+	return ""
+}}
 
 // approve approves the connection through which the request came, if it is one to this registry.
 func approve(s situation) string {

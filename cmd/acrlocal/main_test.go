@@ -206,7 +206,6 @@ func TestUpOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got.Executable = ""
 	want := emulator.Options{
 		Listen: "0.0.0.0:1", Manage: "127.0.0.1:2", Data: "/data", State: "/state", RegistryListen: map[string]string{"a": ":3", "b": ":4"},
 		Attach: []emulator.Attachment{{Network: "/subscriptions/x/a=b", Address: "127.0.2.1:5"}}, DefaultRegistry: "a", Behavior: gate.Current,

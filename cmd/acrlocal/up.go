@@ -73,7 +73,6 @@ func (c *upCommand) options(io streams) (emulator.Options, error) {
 	if c.Verbose {
 		o.Logger = slog.New(slog.NewTextHandler(io.err, nil))
 	}
-	o.Executable, _ = os.Executable()
 	for _, a := range c.Attach {
 		at := strings.LastIndexByte(a, '=')
 		if at < 0 {
