@@ -12,13 +12,38 @@ import (
 // The bounds of a YAML file's text, beside those of a seed. The parser recurses, keeps some hundred bytes for a token, and
 // takes time in the square of the entries of one mapping and of the documents of a file.
 const (
-	maxYAMLTokens    = 1_000_000
-	maxYAMLEntries   = 5_000 // of one mapping without braces
+	maxYAMLMarks     = 500_000 // characters that may begin or end a token
+	maxYAMLEntries   = 5_000   // of one mapping without braces
 	maxYAMLDocuments = 1_000
 )
 
-// scanYAML splits a file into tokens, and stops at the first that goes beyond a bound.
+// checkMarks refuses a text that could become too many tokens. Of each mark come two at most: itself, and what is before it.
+func checkMarks(file, text string) error {
+	marks, line := 0, 1
+	for i := range len(text) {
+		switch text[i] {
+		case '\n':
+			line++
+			marks++
+		case '-': // of which names are full
+			if i+1 == len(text) || text[i+1] <= ' ' {
+				marks++
+			}
+		case '[', ']', '{', '}', ',', ':', '?', '&', '*', '!', '|', '>', '"', '\'', '%', '#', '@', '`':
+			marks++
+		}
+		if marks > maxYAMLMarks {
+			return &seedError{file, line, fmt.Sprintf("the file has more than %d lines and marks: a large seed is better written in JSON", maxYAMLMarks)}
+		}
+	}
+	return nil
+}
+
+// scanYAML splits a file into tokens, and refuses those that go beyond a bound.
 func scanYAML(file, text string) (token.Tokens, error) {
+	if err := checkMarks(file, text); err != nil {
+		return nil, err
+	}
 	var s scanner.Scanner
 	s.Init(text)
 	var tokens token.Tokens
@@ -40,9 +65,9 @@ func scanYAML(file, text string) (token.Tokens, error) {
 // yamlBounds counts what is open at a token. Brackets tell how deep they are; what stands without them is as deep as the
 // number of columns at which its lists and mappings begin.
 type yamlBounds struct {
-	open                               []block
-	tokens, brackets, prefixes, begins int
-	before                             *token.Token
+	open                       []block
+	brackets, prefixes, begins int
+	before                     *token.Token
 }
 
 // block is a list or mapping without brackets that is open.
@@ -52,7 +77,6 @@ type block struct {
 }
 
 func (b *yamlBounds) note(t *token.Token) error {
-	b.tokens++
 	switch t.Type {
 	case token.SequenceStartType, token.MappingStartType:
 		b.brackets++
@@ -108,8 +132,6 @@ func (b *yamlBounds) exceeded() error {
 		return errors.New(b.before.Error)
 	case b.brackets+len(b.open)+b.prefixes > maxSeedDepth:
 		return errTooDeep
-	case b.tokens > maxYAMLTokens:
-		return fmt.Errorf("the file has more than %d words and marks: a large seed is better written in JSON", maxYAMLTokens)
 	case b.begins > maxYAMLDocuments:
 		return fmt.Errorf("the file has more than %d documents", maxYAMLDocuments)
 	case last >= 0 && !b.open[last].list && b.open[last].entries > maxYAMLEntries:
