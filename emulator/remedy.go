@@ -88,7 +88,7 @@ var remedies = map[gate.Reason]remedy{
 	gate.RoleLacksAction:     assignRole,
 	gate.ConditionNotMet:     assignAgain,
 	gate.ScopeMissing:        onlyCommand("az acr login --name {registry}"),
-	gate.ScopeMapLacksAction: onlyCommand("az acr token update --registry {registry} --name {principal} --scope-map _repositories_admin"),
+	gate.ScopeMapLacksAction: widerScopeMap,
 }
 
 // newPassword shows or makes the password that belongs to an account of the registry; for a token it makes a new one.
@@ -103,6 +103,23 @@ var newPassword = remedy{command: func(s situation) string {
 		return s.fill("az acr login --name {registry}")
 	}
 	return ""
+}}
+
+// systemScopeMaps are the least of the scope maps on every registry (acr-behaviour §4.3) that grant an operation. No scope
+// map grants the catalog.
+var systemScopeMaps = map[gate.OperationKind]string{
+	gate.OpSignIn: "_repositories_pull", gate.OpPull: "_repositories_pull", gate.OpPush: "_repositories_push",
+	gate.OpListTags: "_repositories_pull_metadata_read", gate.OpViewAttributes: "_repositories_pull_metadata_read",
+	gate.OpSetAttributes: "_repositories_push_metadata_write",
+	gate.OpDelete:        "_repositories_admin", gate.OpDeleteReferrer: "_repositories_admin", gate.OpUntag: "_repositories_admin",
+}
+
+var widerScopeMap = remedy{command: func(s situation) string {
+	scopeMap, ok := systemScopeMaps[s.request.Operation.Kind]
+	if !ok {
+		return ""
+	}
+	return s.fill("az acr token update --registry {registry} --name {principal} --scope-map " + scopeMap)
 }}
 
 // approve approves the connection through which the request came, if it is one to this registry.

@@ -264,7 +264,7 @@ var credentialRows = []struct {
 	{
 		reason:     gate.ScopeMapLacksAction,
 		credential: gate.Credential{Kind: gate.TokenPassword, Holder: gate.TokenHolder, Name: "narrow"},
-		commands:   []string{"az acr token update --registry myregistry --name narrow --scope-map _repositories_admin"},
+		commands:   []string{"az acr token update --registry myregistry --name narrow --scope-map _repositories_pull"},
 	},
 	{
 		reason: gate.ARMAudienceRefused,
