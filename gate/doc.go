@@ -16,6 +16,6 @@
 // The zero Snapshot, the zero Registry and the zero Decision all refuse. [Gate] puts the function in front of any
 // registry as HTTP middleware; [Write] renders every refusal, in the bytes that ACR sends.
 //
-// The package imports nothing else of this module. The behaviour follows docs/behaviour of ACR as collected under
-// "acr-behaviour" (cited as acr-behaviour §n in the comments).
+// The package imports nothing else of this module. The behaviour is ACR's, as Microsoft documents it and as it was
+// observed; comments cite the notes on both as acr-behaviour §n.
 package gate
