@@ -55,15 +55,19 @@ func newEndpointIndex(byID map[string]*PrivateEndpoint) (endpointIndex, error) {
 	return index, nil
 }
 
+// addAddresses notes the addresses of an endpoint. A disconnected one lost its other end, and keeps an address only until
+// another has it.
 func (x endpointIndex) addAddresses(e *PrivateEndpoint) error {
 	for _, a := range e.Addresses {
 		if a = a.Unmap(); !a.IsValid() {
 			return fmt.Errorf("private endpoint %q has an invalid address", e.ID)
 		}
-		if other := x.byAddress[a]; other != nil {
+		switch other := x.byAddress[a]; {
+		case other == nil, other.Status == Disconnected:
+			x.byAddress[a] = e
+		case e.Status != Disconnected:
 			return fmt.Errorf("private endpoints %q and %q both have the address %s", other.ID, e.ID, a)
 		}
-		x.byAddress[a] = e
 	}
 	return nil
 }

@@ -136,10 +136,11 @@ func (w *completion) firstStatus(link fields, registry ResourceID, manual bool) 
 	return StatusPending
 }
 
-// connectionOf finds the registry's side of an endpoint. One that is disconnected belonged to an endpoint that is gone.
+// connectionOf finds the registry's side of an endpoint. One that is disconnected belonged to an endpoint that is gone,
+// unless an operator says that this is how things are.
 func (w *completion) connectionOf(registry, endpoint ResourceID) *Document {
 	for _, d := range w.ofType(registry.Key(), TypePrivateEndpointConnection) {
-		if c, err := ReadPrivateEndpointConnection(*d); err == nil && c.Endpoint.Key() == endpoint.Key() && c.Status != StatusDisconnected {
+		if c, err := ReadPrivateEndpointConnection(*d); err == nil && c.Endpoint.Key() == endpoint.Key() && (w.by.Operator || c.Status != StatusDisconnected) {
 			return d
 		}
 	}
