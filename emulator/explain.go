@@ -12,7 +12,7 @@ import (
 // principal looked up, and the gate asked.
 func (e *Emulator) Explain(q ExplainRequest) (Explanation, error) {
 	w := e.core.world.Load()
-	q.Registry = orDefault(azure.Fold(q.Registry), e.defaultRegistry())
+	q.Registry = orDefault(strings.TrimSuffix(azure.Fold(q.Registry), ".azurecr.io"), e.defaultRegistry())
 	q.Do = orDefault(q.Do, gate.OpPull.String())
 	kind, ok := gate.ParseOperationKind(q.Do)
 	registry, known := w.snapshot.Registry(q.Registry)

@@ -162,6 +162,7 @@ func (e *Emulator) Decisions(n int, keep func(DecisionEntry) bool) []DecisionEnt
 
 // Decision returns a past decision, with what would turn it round as things are now.
 func (e *Emulator) Decision(id string) (DecisionEntry, error) {
+	id, _, _ = strings.Cut(id, ";") // the header X-Acrlocal-Decision as it stands
 	d, ok := e.log.find(id)
 	if !ok {
 		return DecisionEntry{}, notFound("there is no decision %q; the log keeps the last %d", id, logCapacity)

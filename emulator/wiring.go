@@ -77,12 +77,39 @@ func (b backend) Authenticate(r *http.Request) (string, error) {
 	}
 	claims, err := b.e.issuer.Verifier(identity.ARM, identity.ClassicARM).Verify(token)
 	if err != nil {
-		return "", err
+		return "", armTokenError(err)
 	}
 	if _, ok := b.e.Find(identity.ByObjectID, claims.ObjectID); !ok {
 		return "", errors.New("the principal of the token does not exist any more")
 	}
 	return claims.ObjectID, nil
+}
+
+// armTokenErrors are the codes by which ARM tells why it does not take a token; any other reason is
+// InvalidAuthenticationToken.
+var armTokenErrors = map[identity.Code]arm.Error{
+	identity.Expired: {
+		Status: http.StatusUnauthorized, Code: "ExpiredAuthenticationToken", Challenge: "invalid_token",
+		Message: "The access token expiry UTC time is earlier than current UTC time.",
+	},
+	identity.AudienceWrong: {
+		Status: http.StatusUnauthorized, Code: "InvalidAuthenticationTokenAudience", Challenge: "invalid_token",
+		Message: "The access token has been obtained for wrong audience or resource. It should exactly match with one of the " +
+			"allowed audiences '" + identity.ClassicARM + "', '" + identity.ARM + "'.",
+	},
+}
+
+func armTokenError(err error) error {
+	var refused *identity.VerifyError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	known, ok := armTokenErrors[refused.Code]
+	if !ok {
+		return err
+	}
+	known.Cause = err
+	return &known
 }
 
 // Find looks a principal up in the directory as it is now; it makes the emulator an identity.Directory.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -25,7 +26,7 @@ func ParseTrustedProxies(values []string) (TrustedProxies, error) {
 		}
 		p, err := netip.ParsePrefix(v)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("trusted proxy %.60q is neither an address nor a range such as 10.0.0.0/8", v)
 		}
 		proxies = append(proxies, p.Masked())
 	}

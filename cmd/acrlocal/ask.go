@@ -112,10 +112,23 @@ func (c *decisionsCommand) Run(ctx context.Context, io streams) error {
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	for _, e := range entries {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.TimeGenerated.Format("15:04:05"), orDash(e.Place, e.CallerIPAddress),
-			orDash(lastSegment(e.ResourceID), e.LoginServer), spaced(e.OperationName, e.Repository), e.Verdict, e.Stage, e.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.TimeGenerated.Format("15:04:05"), orDash(e.Place, e.CallerIPAddress),
+			orDash(lastSegment(e.ResourceID), e.LoginServer), spaced(e.OperationName, e.Repository), e.Verdict, reasons(e))
 	}
 	return w.Flush()
+}
+
+// reasons are what settled a decision: the stage and its reason if it was refused, else every stage's reason, since it is
+// the first that says how a request got past the network.
+func reasons(e emulator.DecisionEntry) string {
+	if e.Verdict != gate.Allow {
+		return spaced(e.Stage.String(), string(e.Reason))
+	}
+	var all []string
+	for _, s := range e.Steps {
+		all = append(all, string(s.Reason))
+	}
+	return spaced(all...)
 }
 
 // spaced joins the values that are not empty.

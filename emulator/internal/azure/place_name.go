@@ -25,9 +25,9 @@ type UnknownPlaceError struct {
 func (e *UnknownPlaceError) Error() string {
 	text := fmt.Sprintf("place %.120q: %s", e.Name, e.Problem)
 	if len(e.Near) > 0 {
-		text += "; near: " + strings.Join(e.Near, ", ")
+		return text + "; near: " + strings.Join(e.Near, ", ")
 	}
-	return text
+	return text + "; a place is an IP address, a resource ID, or the end of one, such as containerGroups/worker"
 }
 
 // ResolvePlace finds the place that a name means, in any case, percent-encoded or not. A name is
@@ -114,7 +114,10 @@ func insidePlace(s *State, addr netip.Addr) (Place, error) {
 		}
 	}
 	if len(networks) != 1 {
-		problem := fmt.Sprintf("a private address that %d virtual networks contain, not one", len(networks))
+		problem := "a private address that no virtual network contains"
+		if len(networks) > 1 {
+			problem = "a private address that several virtual networks contain"
+		}
 		return Place{}, &UnknownPlaceError{Name: addr.String(), Problem: problem, Near: shortNames(placeIDs(s), networks)}
 	}
 	p := networkPlace(s, networks[0])
