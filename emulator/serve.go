@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"io"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -30,9 +31,18 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 		e.entra.ServeHTTP(w, r)
 	case imdsService:
 		e.imds.ServeHTTP(w, r)
+	case graphService:
+		noGraph(w)
 	default:
 		misdirected(w, r)
 	}
+}
+
+// noGraph answers for Microsoft Graph, in its own dialect: principals come from the seed so far.
+func noGraph(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotImplemented)
+	_, _ = io.WriteString(w, `{"error":{"code":"notImplemented","message":"Microsoft Graph is not emulated: principals come from the seed file"}}`)
 }
 
 // misdirected answers requests to hosts that are not emulated, in the dialect of registries, which are the likeliest
