@@ -44,9 +44,14 @@ var conditionSigns = [...]struct {
 	sign string
 	kind conditionTokenKind
 }{
-	{"&&", tokenAnd}, {"||", tokenOr}, {"!", tokenNot},
-	{"(", tokenOpen}, {")", tokenClose},
-	{"{", tokenBraceOpen}, {"}", tokenBraceClose}, {",", tokenComma},
+	{"&&", tokenAnd},
+	{"||", tokenOr},
+	{"!", tokenNot},
+	{"(", tokenOpen},
+	{")", tokenClose},
+	{"{", tokenBraceOpen},
+	{"}", tokenBraceClose},
+	{",", tokenComma},
 }
 
 // conditionLexer cuts a condition into tokens.

@@ -195,17 +195,20 @@ func TestChanges(t *testing.T) {
 		{
 			"a deleted group passes nothing on",
 			"principal ann kind=User groups=team\nprincipal team kind=Group\nassign team role=AcrPull at=group",
-			gate.Change{Remove: gate.Removal{Principals: []string{"team"}}}, "pull a as ann", gate.RoleGrants, gate.NoRole,
+			gate.Change{Remove: gate.Removal{Principals: []string{"team"}}},
+			"pull a as ann", gate.RoleGrants, gate.NoRole,
 		},
 		{
 			"a group that stops being in another",
 			"principal ann kind=User groups=team\nprincipal team kind=Group groups=all\nprincipal all kind=Group\nassign all role=AcrPull at=group",
-			gate.Change{Put: gate.Policy{Principals: []gate.Principal{{ID: "team", Kind: gate.Group}}}}, "pull a as ann", gate.RoleGrants, gate.NoRole,
+			gate.Change{Put: gate.Policy{Principals: []gate.Principal{{ID: "team", Kind: gate.Group}}}},
+			"pull a as ann", gate.RoleGrants, gate.NoRole,
 		},
 		{
 			"a user is no group",
 			"principal ann kind=User groups=team\nprincipal team kind=Group\nassign team role=AcrPull at=group",
-			gate.Change{Put: gate.Policy{Principals: []gate.Principal{{ID: "team", Kind: gate.User}}}}, "pull a as ann", gate.RoleGrants, gate.NoRole,
+			gate.Change{Put: gate.Policy{Principals: []gate.Principal{{ID: "team", Kind: gate.User}}}},
+			"pull a as ann", gate.RoleGrants, gate.NoRole,
 		},
 		{
 			"an assignment moves to another principal",
@@ -239,27 +242,32 @@ func TestChanges(t *testing.T) {
 		{
 			"a built-in role cannot be removed",
 			"principal ann kind=User\nassign ann role=AcrPull at=group",
-			gate.Change{Remove: gate.Removal{Roles: []string{roleID("AcrPull")}}}, "pull a as ann", gate.RoleGrants, gate.RoleGrants,
+			gate.Change{Remove: gate.Removal{Roles: []string{roleID("AcrPull")}}},
+			"pull a as ann", gate.RoleGrants, gate.RoleGrants,
 		},
 		{
 			"a subscription leaves its management group",
 			"subscription under=near\nprincipal ann kind=User\nassign ann role=AcrPull at=managementGroup:near",
-			gate.Change{Remove: gate.Removal{Subscriptions: []string{subscription}}}, "pull a as ann", gate.RoleGrants, gate.NoRole,
+			gate.Change{Remove: gate.Removal{Subscriptions: []string{subscription}}},
+			"pull a as ann", gate.RoleGrants, gate.NoRole,
 		},
 		{
 			"the registry is deleted",
 			"principal ann kind=User\nassign ann role=AcrPull at=group",
-			gate.Change{Remove: gate.Removal{Registries: []string{"MyRegistry"}}}, "pull a as ann", gate.RoleGrants, gate.RegistryUnknown,
+			gate.Change{Remove: gate.Removal{Registries: []string{"MyRegistry"}}},
+			"pull a as ann", gate.RoleGrants, gate.RegistryUnknown,
 		},
 		{
 			"the list of services loses a first-party one",
 			"principal defender kind=FirstParty service=Microsoft_Defender_for_Cloud",
-			gate.Change{Put: gate.Policy{Services: []gate.TrustedService{}}}, "pull a as defender", gate.ServiceRight, gate.NoRole,
+			gate.Change{Put: gate.Policy{Services: []gate.TrustedService{}}},
+			"pull a as defender", gate.ServiceRight, gate.NoRole,
 		},
 		{
 			"an identity is deleted",
 			"principal ann kind=User\nassign ann role=AcrPull at=group",
-			gate.Change{Remove: gate.Removal{Principals: []string{"ANN"}}}, "pull a as ann", gate.RoleGrants, gate.PrincipalUnknown,
+			gate.Change{Remove: gate.Removal{Principals: []string{"ANN"}}},
+			"pull a as ann", gate.RoleGrants, gate.PrincipalUnknown,
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

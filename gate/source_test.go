@@ -68,7 +68,7 @@ func TestSourceDialled(t *testing.T) {
 	r := httptest.NewRequest("GET", "/v2/", nil)
 	local := &net.TCPAddr{IP: net.ParseIP("::ffff:127.0.2.1"), Port: 5080}
 	r = r.WithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, local))
-	if got := (gate.TrustedProxies)(nil).Source(r).Dialled; got != netip.MustParseAddr("127.0.2.1") {
+	if got := gate.TrustedProxies(nil).Source(r).Dialled; got != netip.MustParseAddr("127.0.2.1") {
 		t.Errorf("dialled %v", got)
 	}
 }

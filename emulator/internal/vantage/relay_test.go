@@ -2,6 +2,7 @@ package vantage
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,7 +67,8 @@ func TestRelayCloseEndsTunnels(t *testing.T) {
 	}
 	_ = relay.Close()
 	_, err = c.Read(answer)
-	if timeout, ok := err.(net.Error); err == nil || ok && timeout.Timeout() {
+	var failure net.Error
+	if err == nil || errors.As(err, &failure) && failure.Timeout() {
 		t.Errorf("the tunnel is still open: %v", err)
 	}
 }
