@@ -180,6 +180,10 @@ func (e *Emulator) Reset(ctx context.Context) error {
 // Ready waits until tokens can be issued, which takes the first start on a machine a moment.
 func (e *Emulator) Ready(ctx context.Context) error { return e.keys.Ready(ctx) }
 
+// RotateKeys makes a new signing key for the tenant and for ACR's tokens. What the old key signed is good until it
+// expires, or until the overlap of identity.Keys ends.
+func (e *Emulator) RotateKeys(ctx context.Context) error { return e.keys.Rotate(ctx) }
+
 // listeners are the open listeners.
 type listeners struct {
 	service, manage net.Addr
