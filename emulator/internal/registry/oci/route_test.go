@@ -85,11 +85,12 @@ func TestNames(t *testing.T) {
 
 // FuzzRoute compares the parts of a path with the judgement of distribution's own libraries, and a path with its print.
 func FuzzRoute(f *testing.F) {
-	for _, seed := range []string{"a/b", "a__b-c.d", "a/-", "sha256:" + strings.Repeat("0", 64), "sha512:" + strings.Repeat("f", 128), "V1.x-y_z"} {
+	for _, seed := range []string{"a/b", "a__b-c.d", "a/-", "sha256:" + strings.Repeat("0", 64), "sha512:" + strings.Repeat("f", 128), "V1.x-y_z", strings.Repeat("a", 250) + ".b/c/d/e"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if named, err := reference.WithName(s); validName(s) != (err == nil && strings.ToLower(s) == s && !strings.Contains(s, ":") && named.Name() == s) {
+		// The library takes a first component that may be a host out of the length; we do not.
+		if named, err := reference.WithName(s); validName(s) != (err == nil && len(s) <= maxName && strings.ToLower(s) == s && !strings.Contains(s, ":") && named.Name() == s) {
 			t.Errorf("validName(%q) = %v, reference: %v", s, validName(s), err)
 		}
 		d := digest.Digest(s)
