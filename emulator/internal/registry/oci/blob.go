@@ -140,14 +140,16 @@ func (g *Registry) deleteBlob(w http.ResponseWriter, c *call) error {
 	if !validDigest(c.reference) {
 		return digestInvalid.about(named{Name: c.repository, Digest: c.reference})
 	}
-	gone, err := g.content.UnlinkBlob(c.Context(), c.repository, c.reference)
+	_, err := g.unlink(func() (store.Removed, error) {
+		return g.content.UnlinkBlob(c.Context(), c.repository, c.reference)
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		return blobUnknown.about(named{Name: c.repository, Digest: c.reference})
 	}
 	if err != nil {
 		return err
 	}
-	g.reclaim(c.Context(), gone.Blobs...)
+	g.reclaim(c.Context())
 	w.WriteHeader(http.StatusAccepted)
 	g.happened(c.Context(), Event{Action: "delete", Repository: c.repository, Digest: c.reference})
 	return nil

@@ -103,7 +103,7 @@ func (g *Registry) deletionFailed(c *call, err error) error {
 // DeleteRepository removes a repository with all it holds and says what that was. The error is an *Error: NAME_UNKNOWN,
 // or REGISTRY_DISALLOWED_OPERATION if anything in it is locked.
 func (g *Registry) DeleteRepository(ctx context.Context, name string) (store.Removed, error) {
-	gone, err := g.content.DeleteRepository(ctx, name)
+	gone, err := g.unlink(func() (store.Removed, error) { return g.content.DeleteRepository(ctx, name) })
 	if errors.Is(err, store.ErrNotFound) {
 		return gone, nameUnknown.about(named{Name: name})
 	}
@@ -111,7 +111,7 @@ func (g *Registry) DeleteRepository(ctx context.Context, name string) (store.Rem
 		return gone, asError(err)
 	}
 	g.files.release(gone.Size)
-	g.reclaim(ctx, gone.Blobs...)
+	g.reclaim(ctx)
 	g.happened(ctx, Event{Action: "delete", Repository: name})
 	return gone, nil
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
 // recover counts what the registry holds and puts uploads in order: a file without a session goes, and so does a session
@@ -61,15 +63,25 @@ func (g *Registry) pushed(ctx context.Context) {
 	g.reclaim(ctx)
 }
 
-// reclaim removes the files of stored digests that no row needs: the given ones and those loose already. While a push is under
-// way it leaves them for later, since the push may be about to link one.
-func (g *Registry) reclaim(ctx context.Context, stored ...string) {
+// unlink takes rows away and notes the digests that lost a name, as one step for whoever puts a file in place meanwhile: it
+// has to know whether the file that it replaces is counted.
+func (g *Registry) unlink(remove func() (store.Removed, error)) (store.Removed, error) {
 	loose := &g.files.loose
 	loose.Lock()
 	defer loose.Unlock()
-	for _, digest := range stored {
+	gone, err := remove()
+	for _, digest := range gone.Blobs {
 		loose.digests[digest] = true
 	}
+	return gone, err
+}
+
+// reclaim removes the files of loose digests that no row needs. While a push is under way it leaves them for later, since
+// the push may be about to link one.
+func (g *Registry) reclaim(ctx context.Context) {
+	loose := &g.files.loose
+	loose.Lock()
+	defer loose.Unlock()
 	if len(loose.digests) == 0 || !g.pushes.TryLock() {
 		return
 	}
