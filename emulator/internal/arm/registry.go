@@ -3,16 +3,12 @@ package arm
 import (
 	"cmp"
 	"crypto/rand"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
-
-// registryName is the form of a registry's name.
-var registryName = regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`)
 
 // checkRegistry keeps a registry's name to itself: it is a host name.
 func checkRegistry(w *write) error {
@@ -39,7 +35,7 @@ func checkName(c *call) (answer, error) {
 	}
 	name := textAt(given, "name")
 	switch {
-	case !registryName.MatchString(name):
+	case !azure.ValidRegistryName(name):
 		return ok(map[string]any{
 			"nameAvailable": false, "reason": "Invalid",
 			"message": "Registry names may contain alpha numeric characters only and must be between 5 and 50 characters",

@@ -93,6 +93,9 @@ func readable[T any](read func(Document) (T, error)) func(*State, Document) erro
 
 var registryName = regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`)
 
+// ValidRegistryName reports whether a registry may be called so: 5 to 50 letters and digits (acr-behaviour §1.1).
+func ValidRegistryName(name string) bool { return registryName.MatchString(name) }
+
 // requirement is a rule on a registry that is broken when the condition holds.
 type requirement struct {
 	broken                func(Registry) bool
@@ -102,7 +105,7 @@ type requirement struct {
 // requirements are the rules between the settings of a registry (acr-behaviour §1.1, §1.2).
 var requirements = []requirement{
 	{
-		func(r Registry) bool { return !registryName.MatchString(r.Name) }, CodeInvalidName, "name",
+		func(r Registry) bool { return !ValidRegistryName(r.Name) }, CodeInvalidName, "name",
 		"a registry's name has 5 to 50 letters and digits, and nothing else",
 	},
 	{
