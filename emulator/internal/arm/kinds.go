@@ -48,102 +48,15 @@ type action struct {
 }
 
 var (
-	readingOnly   = []string{http.MethodGet, http.MethodHead}
-	withoutPatch  = []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
-	registryReads = []string{
-		"properties.loginServer", "properties.creationDate", "properties.provisioningState",
-		"properties.privateEndpointConnections", "properties.dataEndpointHostNames", "properties.status", "sku.tier",
-	}
-	childReads = []string{"properties.creationDate", "properties.provisioningState"}
+	readingOnly  = []string{http.MethodGet, http.MethodHead}
+	withoutPatch = []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}
 )
 
 // kinds is the table of resource types. It is a function since its rows refer to handlers that refer to it.
 func kinds() []kind {
-	return slices.Concat(hierarchyKinds(), registryKinds(), accessKinds(), placeKinds())
-}
-
-// hierarchyKinds hold everything else.
-func hierarchyKinds() []kind {
-	return []kind{
-		{name: azure.TypeSubscription, methods: readingOnly},
-		{name: azure.TypeTenant, methods: readingOnly},
-		{name: azure.TypeResourceGroup, located: true, readOnly: []string{"properties"}},
-		{
-			name: azure.TypeManagementGroup, links: []link{parentGroupLink}, check: checkManagementGroup,
-		},
-		{
-			name: azure.TypeManagementSubscription, methods: withoutPatch, check: checkManagedSubscription, created: http.StatusOK,
-		},
-	}
-}
-
-// registryKinds are the registry, what belongs to it, and the way to it.
-func registryKinds() []kind {
-	return []kind{
-		{
-			name: azure.TypeRegistry, located: true, readOnly: registryReads,
-			check: checkRegistry, remove: removeRegistry, show: showRegistry,
-			actions: map[string]action{
-				"listcredentials":      {name: "listCredentials", serve: listCredentials},
-				"regeneratecredential": {name: "regenerateCredential", changes: true, serve: regenerateCredential},
-				"generatecredentials":  {name: "generateCredentials", changes: true, serve: generateCredentials},
-			},
-		},
-		{
-			name: azure.TypeScopeMap, readOnly: append([]string{"properties.type"}, childReads...),
-			check: checkScopeMap, remove: removeScopeMap,
-		},
-		{name: azure.TypeToken, readOnly: append([]string{"properties.credentials"}, childReads...), show: showToken},
-		{name: azure.TypeTask, located: true, readOnly: childReads, created: http.StatusOK}, // az-cli §1, surprise 2
-		{
-			name: azure.TypePrivateEndpointConnection, methods: withoutPatch, check: checkConnection,
-		},
-		{
-			name: azure.TypePrivateEndpoint, located: true, links: []link{joinSubnet("properties.subnet.id")},
-			readOnly: []string{"properties.provisioningState", "properties.networkInterfaces", "properties.customDnsConfigs"},
-			check:    checkEndpoint, show: showEndpoint,
-		},
-	}
-}
-
-// accessKinds say who may do what.
-func accessKinds() []kind {
-	return []kind{
-		{
-			name: azure.TypeRoleAssignment, methods: withoutPatch, returned: true,
-			check: checkAssignment, list: listAssignments, fields: assignmentFields,
-		},
-		{
-			name: azure.TypeRoleDefinition, methods: withoutPatch, returned: true, replaced: http.StatusCreated,
-			check: checkRole, remove: removeRole, find: findRole, list: listRoles, fields: roleFields,
-		},
-		{
-			name: azure.TypeUserAssignedIdentity, located: true,
-			readOnly: []string{"properties.principalId", "properties.clientId", "properties.tenantId"},
-		},
-	}
-}
-
-// placeKinds are what stands in a subnet, or on another's network interface.
-func placeKinds() []kind {
-	return []kind{
-		{name: azure.TypeNetworkInterface, located: true, links: []link{joinSubnet("properties.ipConfigurations[].properties.subnet.id")}},
-		{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
-		{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
-		{name: azure.TypeAgentPool, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetResourceId")}},
-		{
-			name: azure.TypeVirtualMachine, located: true,
-			links: []link{{path: "properties.networkProfile.networkInterfaces[].id", action: "Microsoft.Network/networkInterfaces/join/action"}},
-		},
-		{
-			name: "Microsoft.App/managedEnvironments", located: true,
-			links: []link{joinSubnet("properties.vnetConfiguration.infrastructureSubnetId")},
-		},
-		{
-			name: "Microsoft.ContainerService/managedClusters", located: true,
-			links: []link{joinSubnet("properties.agentPoolProfiles[].vnetSubnetID")},
-		},
-	}
+	return slices.Concat(
+		resourcesKinds(), managementKinds(), authorizationKinds(), identityKinds(), registryKinds(), networkKinds(), placeKinds(),
+	)
 }
 
 // kindOf returns the row of a type in any case; a type without a row has its name only.

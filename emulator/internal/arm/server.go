@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -82,34 +83,28 @@ func New(o Options) http.Handler {
 // handler answers one call, with what to render or an error.
 type handler func(*call) (answer, error)
 
-// routes are the paths that are not simply a resource or a collection of resources. Paths are folded before routing.
-var routes = []struct {
+// route is a path that is not simply a resource or a collection of resources. Paths are folded before routing.
+type route struct {
 	method, path string
 	serve        handler
-}{
-	{"GET", "/tenants", listTenants},
-	{"GET", "/subscriptions", listSubscriptions},
-	{"GET", "/subscriptions/{subscription}", getSubscription},
-	{"GET", "/subscriptions/{subscription}/locations", listLocations},
-	{"GET", "/subscriptions/{subscription}/resources", listResources},
-	{"GET", "/subscriptions/{subscription}/resourcegroups", listCollection},
-	{"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", listResources},
-	{"GET", "/subscriptions/{subscription}/providers", listProviders},
-	{"GET", "/subscriptions/{subscription}/providers/{namespace}", getProvider},
-	{"POST", "/subscriptions/{subscription}/providers/{namespace}/register", registerProvider},
-	{"POST", "/subscriptions/{subscription}/providers/microsoft.containerregistry/checknameavailability", checkName},
-	{"GET", "/*", getAny},
-	{"HEAD", "/*", headAny},
-	{"PUT", "/*", putAny},
-	{"PATCH", "/*", patchAny},
-	{"DELETE", "/*", deleteAny},
-	{"POST", "/*", postAny},
+}
+
+// routes are those of the providers, and after them the engine's own for everything else.
+func routes() []route {
+	return slices.Concat(resourcesRoutes(), registryRoutes(), []route{
+		{"GET", "/*", getAny},
+		{"HEAD", "/*", headAny},
+		{"PUT", "/*", putAny},
+		{"PATCH", "/*", patchAny},
+		{"DELETE", "/*", deleteAny},
+		{"POST", "/*", postAny},
+	})
 }
 
 func (s *server) router() http.Handler {
 	router := chi.NewRouter()
 	router.Use(correlate, s.guard, foldPath)
-	for _, route := range routes {
+	for _, route := range routes() {
 		router.Method(route.method, route.path, s.adapt(route.serve))
 	}
 	router.NotFound(s.adapt(noRoute).ServeHTTP)
