@@ -1,0 +1,157 @@
+//go:build clients
+
+package e2e
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The bounds of the az suite: how many commands it must have, and how long a script may take.
+const (
+	fewestCommands = 80
+	azPatience     = 15 * time.Minute
+)
+
+// insideVariable tells a test that it runs in a network of its own, which has a loopback interface only.
+const insideVariable = "ACRLOCAL_E2E_LOOPBACK"
+
+// TestAz plays the scripts of the unmodified az: the article's commands as they stand, and everything else that a person
+// types about a registry. Emulator, az and crane run together in a network namespace with loopback only, where there is
+// nothing to leave to.
+func TestAz(t *testing.T) {
+	need(t, "az")
+	if os.Getenv(insideVariable) == "" && os.Geteuid() == 0 {
+		needRoot(t)
+		alone(t)
+		return
+	}
+	var played atomic.Int64
+	t.Run("scripts", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 filepath.Join("testdata", "az"),
+			Setup:               prepareAz,
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Deadline:            time.Now().Add(azPatience),
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"up":       scriptUp,
+				"at":       scriptAt,
+				"env-from": scriptEnvFrom,
+				"az": func(ts *testscript.TestScript, neg bool, args []string) {
+					played.Add(1)
+					scriptAz(ts, neg, args)
+				},
+			},
+		})
+	})
+	t.Logf("az ran %d times", played.Load())
+	if n := played.Load(); n < fewestCommands && !t.Failed() {
+		t.Errorf("az ran %d times; the suite has at least %d commands", n, fewestCommands)
+	}
+}
+
+// alone runs the calling test again in a network namespace with loopback only.
+func alone(t *testing.T) {
+	need(t, "unshare", "ip")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments := []string{"--net", "--", "sh", "-c", `ip link set lo up && exec "$0" "$@"`, self, "-test.run=^" + t.Name() + "$", "-test.v"}
+	command := exec.CommandContext(t.Context(), "unshare", arguments...)
+	command.Env = append(os.Environ(), insideVariable+"=1")
+	output, err := command.CombinedOutput()
+	t.Logf("in a network with loopback only:\n%s", output)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// prepareAz gives a script a certificate to log in with besides what every script has, and settings of az that are no
+// setting of the emulator: what is printed, and that nothing waits for a person.
+func prepareAz(env *testscript.Env) error {
+	if err := prepareScript(env); err != nil {
+		return err
+	}
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("AT", "203.0.113.7")
+	env.Setenv("TENANT", tenantID)
+	env.Setenv("SUBSCRIPTION", strings.TrimPrefix(subscription, "/subscriptions/"))
+	env.Setenv("AZURE_CORE_OUTPUT", "json")
+	env.Setenv("AZURE_CORE_NO_COLOR", "yes")
+	env.Setenv("PYTHONDONTWRITEBYTECODE", "1")
+	return writeCertificate(filepath.Join(env.WorkDir, "login.pem"), filepath.Join(env.WorkDir, "certificate.b64"))
+}
+
+// scriptAt says where the commands that follow are typed: `at PLACE [--as PRINCIPAL]`.
+func scriptAt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 && !(len(args) == 3 && args[1] == "--as") {
+		ts.Fatalf("usage: at PLACE [--as PRINCIPAL]")
+	}
+	ts.Setenv("AT", args[0])
+	as := ""
+	if len(args) == 3 {
+		as = args[2]
+	}
+	ts.Setenv("AS", as)
+}
+
+// scriptEnvFrom sets a variable to what a file says: `env-from NAME FILE`. `cp stdout FILE` keeps what a command printed.
+func scriptEnvFrom(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: env-from NAME FILE")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// scriptAz runs az at the place: `az ARGUMENT…`; `! az` wants it to fail.
+func scriptAz(ts *testscript.TestScript, neg bool, args []string) {
+	from := []string{"from", ts.Getenv("AT"), "--state", ts.MkAbs(".azure-" + strings.NewReplacer("/", "-", ":", "-").Replace(ts.Getenv("AT")))}
+	if as := ts.Getenv("AS"); as != "" {
+		from = append(from, "--as", as)
+	}
+	err := ts.Exec("acrlocal", append(append(from, "--", "az"), args...)...)
+	if neg != (err != nil) {
+		ts.Fatalf("az %v: %v", args, err)
+	}
+}
+
+// writeCertificate makes a key with a certificate of its own: both as PEM, which az logs in with, and the certificate in
+// base64 alone, which Graph takes.
+func writeCertificate(pair, certificate string) error {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "az"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	both := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	if err := os.WriteFile(pair, both, 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+}
