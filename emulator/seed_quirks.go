@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
@@ -50,6 +51,7 @@ var quirks = []quirk{
 	},
 	{azure.IPRuleQuota, "how many IP rules a registry may have, instead of 200", "a number", false, isQuota, nil},
 	{azure.AssumePrivateDNS, "without any private DNS zone, networks with an approved endpoint count as linked; true unless set", "true or false", true, isFlag, nil},
+	{azure.SlowOperations, "how long ARM says that writing, removing and importing take, instead of no time", "a duration such as `5s`, up to an hour", true, isDelay, nil},
 	{plainAnswers, "registries answer without the headers `X-Acrlocal-…`", "true or false", true, isFlag, nil},
 }
 
@@ -70,6 +72,12 @@ const maxQuota = 100_000
 func isQuota(v any) bool {
 	n, ok := v.(float64)
 	return ok && n >= 0 && n <= maxQuota && n == float64(int(n))
+}
+
+func isDelay(v any) bool {
+	text, _ := v.(string)
+	d, err := time.ParseDuration(text)
+	return err == nil && d >= 0 && d <= time.Hour
 }
 
 // readQuirks reads quirks by name; registries holds those of single ones.

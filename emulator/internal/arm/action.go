@@ -1,6 +1,8 @@
 package arm
 
 import (
+	"net/http"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
@@ -43,5 +45,11 @@ func (c *call) act(act action, right string, id azure.ResourceID, given map[stri
 	if !found {
 		return answer{}, c.missing(id, c.kindOf(id.Type()))
 	}
-	return act.serve(c, d, given)
+	done, err := act.serve(c, d, given)
+	if err != nil || !act.accepts || done.status >= http.StatusAccepted || c.delay() == 0 {
+		return done, err
+	}
+	o := c.start(right, d.ID)
+	o.settle(c.Now().Add(c.delay()), outcome{body: done.body})
+	return o.accepted(c, http.StatusAccepted, nil), nil
 }

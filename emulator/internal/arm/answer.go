@@ -12,6 +12,7 @@ type answer struct {
 	status int
 	body   any    // nil sends none
 	etag   string // the entity tag of body, if it is one document
+	header map[string]string
 }
 
 // ok is the answer that shows something.
@@ -44,6 +45,9 @@ func entityTag(body map[string]any) string {
 func (a answer) write(w http.ResponseWriter) {
 	if a.etag != "" {
 		w.Header().Set("ETag", a.etag)
+	}
+	for name, value := range a.header {
+		w.Header()[name] = []string{value} // in ARM's spelling
 	}
 	if a.body == nil {
 		w.WriteHeader(a.status)

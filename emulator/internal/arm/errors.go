@@ -68,13 +68,15 @@ var (
 		413, "RequestContentTooLarge",
 		"The request content size exceeds the maximum size of 4 MB.",
 	}
-	errResourceID   = refusal{400, "InvalidResourceId", "The path does not name a resource: %v."}
-	errFilter       = refusal{400, "InvalidFilterInQueryString", "Invalid $filter '%.200s' specified in the query string: %s."}
-	errMethod       = refusal{405, "MethodNotAllowed", "The HTTP method '%s' is not supported for this path."}
-	errNoRoute      = refusal{404, "NotFound", "No resource type or action answers '%s'."}
-	errInternal     = refusal{500, "InternalServerError", "Encountered an internal server error. The emulator's log has the cause."}
-	errPrecondition = refusal{412, "PreconditionFailed", "The condition of '%s' is not met: the resource has the entity tag '%s'."}
-	errCanceled     = refusal{503, "RequestCanceled", "The request ended before it was carried out."}
+	errResourceID        = refusal{400, "InvalidResourceId", "The path does not name a resource: %v."}
+	errFilter            = refusal{400, "InvalidFilterInQueryString", "Invalid $filter '%.200s' specified in the query string: %s."}
+	errMethod            = refusal{405, "MethodNotAllowed", "The HTTP method '%s' is not supported for this path."}
+	errNoRoute           = refusal{404, "NotFound", "No resource type or action answers '%s'."}
+	errInternal          = refusal{500, "InternalServerError", "Encountered an internal server error. The emulator's log has the cause."}
+	errPrecondition      = refusal{412, "PreconditionFailed", "The condition of '%s' is not met: the resource has the entity tag '%s'."}
+	errOperationMissing  = refusal{404, "OperationNotFound", "There is no operation '%.80s' here. Operations are forgotten after a while."}
+	errOperationCanceled = refusal{409, "OperationCanceled", "The operation '%s' was canceled."}
+	errCanceled          = refusal{503, "RequestCanceled", "The request ended before it was carried out."}
 
 	errTokenMissing = refusal{401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."}
 	errTokenScheme  = refusal{

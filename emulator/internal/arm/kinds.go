@@ -16,6 +16,8 @@ type kind struct {
 	methods []string
 	// located types must say their region, when they are new.
 	located bool
+	// instant types are written at once also where operations are slow, as Azure writes them.
+	instant bool
 	// readOnly are the paths of members that only Azure sets; what a client says of them is ignored.
 	readOnly []string
 	// links are what a document of the type refers to by right of its author.
@@ -44,6 +46,8 @@ type action struct {
 	name string // in Azure's spelling
 	// changes says that serve makes a change, and must not be run beside another.
 	changes bool
+	// accepts says that the action may take its time, and that clients can wait for it (az-cli §6.2).
+	accepts bool
 	serve   func(*call, *azure.Document, map[string]any) (answer, error)
 }
 
@@ -71,3 +75,6 @@ func (s *server) kindOf(resourceType string) kind {
 func (k kind) serves(method string) bool {
 	return k.methods == nil || slices.Contains(k.methods, method)
 }
+
+// slow reports whether Azure takes its time to write and remove the type.
+func (k kind) slow() bool { return k.located && !k.instant }

@@ -8,7 +8,7 @@ import (
 func identityKinds() []kind {
 	return []kind{
 		{
-			name: azure.TypeUserAssignedIdentity, located: true,
+			name: azure.TypeUserAssignedIdentity, located: true, instant: true,
 			readOnly: []string{"properties.principalId", "properties.clientId", "properties.tenantId"},
 		},
 	}

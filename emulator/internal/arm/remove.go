@@ -36,7 +36,17 @@ func deleteAny(c *call) (answer, error) {
 	if k.returned {
 		gone = ok(c.show(d))
 	}
-	return gone, c.remove(d)
+	region := c.regionOf(d.ID)
+	if err := c.remove(d); err != nil {
+		return answer{}, err
+	}
+	if (k.slow() || k.name == azure.TypeResourceGroup) && c.delay() > 0 {
+		o := c.start(k.action("delete"), d.ID)
+		o.location = region // of what is gone
+		o.settle(c.Now().Add(c.delay()), outcome{})
+		return o.accepted(c, http.StatusAccepted, nil), nil
+	}
+	return gone, nil
 }
 
 // nothingToDelete complains only if even the group is missing, as ARM does.

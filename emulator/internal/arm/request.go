@@ -26,6 +26,8 @@ type call struct {
 	r *http.Request
 	// path is the request's path without doubled and trailing slashes, in the case in which it was written.
 	path string
+	// version is the api-version that the client asks for, in lower case.
+	version string
 	// principal is the object ID of who asks.
 	principal string
 	// state is what the call judges by: of the moment it began, or for a write of the moment it got its turn.
@@ -36,7 +38,8 @@ type call struct {
 
 // open checks what every call must have: a version, and a token. ARM complains of the version first.
 func (s *server) open(r *http.Request) (*call, error) {
-	if err := checkVersion(r); err != nil {
+	version, err := readVersion(r)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkBearer(r); err != nil {
@@ -46,23 +49,25 @@ func (s *server) open(r *http.Request) (*call, error) {
 	if err != nil {
 		return nil, refuseToken(err)
 	}
-	return &call{server: s, r: r, path: cleanPath(r.URL.Path), principal: principal, state: s.Backend.State()}, nil
+	return &call{
+		server: s, r: r, path: cleanPath(r.URL.Path), version: version, principal: principal, state: s.Backend.State(),
+	}, nil
 }
 
-var version = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?$`)
+var versionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})?)?$`)
 
-// checkVersion takes any version that looks like one: documents are the same in all of them.
-func checkVersion(r *http.Request) error {
+// readVersion takes any version that looks like one: documents are kept the same for all of them.
+func readVersion(r *http.Request) (string, error) {
 	for name, values := range r.URL.Query() {
 		if !strings.EqualFold(name, "api-version") || len(values) == 0 || values[0] == "" {
 			continue
 		}
-		if !version.MatchString(strings.ToLower(values[0])) {
-			return errVersionInvalid.with(values[0])
+		if version := strings.ToLower(values[0]); versionForm.MatchString(version) {
+			return version, nil
 		}
-		return nil
+		return "", errVersionInvalid.with(values[0])
 	}
-	return errVersionMissing.with()
+	return "", errVersionMissing.with()
 }
 
 func checkBearer(r *http.Request) error {

@@ -9,7 +9,7 @@ func resourcesKinds() []kind {
 	return []kind{
 		{name: azure.TypeSubscription, methods: readingOnly},
 		{name: azure.TypeTenant, methods: readingOnly},
-		{name: azure.TypeResourceGroup, located: true, readOnly: []string{"properties"}},
+		{name: azure.TypeResourceGroup, located: true, instant: true, readOnly: []string{"properties"}},
 	}
 }
 

@@ -45,12 +45,14 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// server answers requests. Its only state is the lock that lets a write see what the one before it left.
+// server answers requests. Documents are the Backend's; its own state is the lock that lets a write see what the one before
+// it left, and what is under way.
 type server struct {
 	Options
-	kinds   map[string]kind                // by folded type
-	roles   map[string]gate.RoleDefinition // the built-in ones, by GUID
-	writing sync.Mutex
+	kinds      map[string]kind                // by folded type
+	roles      map[string]gate.RoleDefinition // the built-in ones, by GUID
+	operations *operations
+	writing    sync.Mutex
 }
 
 // New returns the handler of the control plane's host.
@@ -70,7 +72,7 @@ func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Options: o, kinds: map[string]kind{}, roles: map[string]gate.RoleDefinition{}}
+	s := &server{Options: o, kinds: map[string]kind{}, roles: map[string]gate.RoleDefinition{}, operations: newOperations()}
 	for _, k := range kinds() {
 		s.kinds[azure.Fold(k.name)] = k
 	}
@@ -91,7 +93,7 @@ type route struct {
 
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
-	return slices.Concat(resourcesRoutes(), registryRoutes(), []route{
+	return slices.Concat(resourcesRoutes(), registryRoutes(), operationRoutes(), []route{
 		{"GET", "/*", getAny},
 		{"HEAD", "/*", headAny},
 		{"PUT", "/*", putAny},

@@ -153,7 +153,26 @@ func (w *write) finish() (answer, error) {
 	if !found {
 		return answer{}, w.missing(w.id, w.kind)
 	}
-	return document(w.status(), w.show(d)), nil
+	return w.written(d), nil
+}
+
+// written is the answer to a write that is in force. Where operations are slow, one that Azure takes its time for is shown
+// as under way; never with 202, which clients of registries do not understand (az-cli §1).
+func (w *write) written(d *azure.Document) answer {
+	status := w.status()
+	if _, reports := lookUp(d.Body, "properties.provisioningState"); !w.kind.slow() || !reports || w.delay() == 0 {
+		return document(status, w.show(d))
+	}
+	o, word := w.start(w.kind.action("write"), d.ID), "Updating"
+	if w.old == nil {
+		word = "Creating"
+	}
+	o.settle(w.Now().Add(w.delay()), outcome{})
+	w.operations.show(o, word)
+	shown := document(status, w.show(d))
+	a := o.accepted(w.call, status, shown.body)
+	a.etag = shown.etag
+	return a
 }
 
 // status tells a new document from a replaced one, where clients can stand it (az-cli §6.2).

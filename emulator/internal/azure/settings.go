@@ -1,7 +1,13 @@
 package azure
 
+import "time"
+
 // IPRuleQuota is the quirk that sets how many IP rules a registry may have, instead of MaxIPRules.
 const IPRuleQuota = "ip-rule-quota"
+
+// SlowOperations is the quirk that makes operations of the control plane take a while, as Azure's do: a duration in Go's
+// form, such as "5s". What they change is in force at once; only what is said of them lags behind (az-cli §6.2).
+const SlowOperations = "slow-operations"
 
 // quirksKey is the key of the settings that hold the quirks:
 //
@@ -32,4 +38,14 @@ func ipRuleQuota(s *State, registry string) int {
 		return int(quota)
 	}
 	return MaxIPRules
+}
+
+// SlowOperations returns how long operations of the control plane take; 0, unless the quirk says otherwise.
+func (s *State) SlowOperations() time.Duration {
+	text, _ := s.Quirk(SlowOperations, "").(string)
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0
+	}
+	return d
 }
