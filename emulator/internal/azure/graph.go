@@ -28,21 +28,34 @@ type Group struct {
 // object IDs, or as Graph takes them ("members@odata.bind": ["https://graph.microsoft.com/v1.0/directoryObjects/ID"]).
 func ReadGroup(d Document) (Group, error) {
 	f := fieldsOf(d)
-	g := Group{ObjectID: d.ID.Name(), DisplayName: f.text("displayName")}
-	for _, link := range f.texts("members@odata.bind") {
-		g.Members = append(g.Members, link[strings.LastIndexByte(link, '/')+1:])
+	g := Group{ObjectID: d.ID.Name(), DisplayName: f.text("displayName"), Members: f.objectIDs("members")}
+	return g, f.err()
+}
+
+// ReadOwners reads the object IDs of the owners of a Graph object, given as members of a group are. An owner of an
+// application or a service principal may manage it; so may one of a group.
+func ReadOwners(d Document) ([]string, error) {
+	f := fieldsOf(d)
+	return f.objectIDs("owners"), f.err()
+}
+
+// objectIDs reads a member that refers to objects of the directory.
+func (f fields) objectIDs(name string) []string {
+	var ids []string
+	for _, link := range f.texts(name + "@odata.bind") {
+		ids = append(ids, link[strings.LastIndexByte(link, '/')+1:])
 	}
-	for _, item := range member[[]any](f, "members", "a list") {
+	for _, item := range member[[]any](f, name, "a list") {
 		switch m := item.(type) {
 		case string:
-			g.Members = append(g.Members, m)
+			ids = append(ids, m)
 		case map[string]any:
-			g.Members = append(g.Members, fields{path: "members[]", object: m, first: f.first, id: d.ID}.text("id"))
+			ids = append(ids, fields{path: f.at(name + "[]"), object: m, first: f.first, id: f.id}.text("id"))
 		default:
-			f.fail(CodeInvalidContent, "members", "expected object IDs, found %s", kindOf(item))
+			f.fail(CodeInvalidContent, name, "expected object IDs, found %s", kindOf(item))
 		}
 	}
-	return g, f.err()
+	return ids
 }
 
 // ServicePrincipal is the view of a Graph service principal. An application has the same view, with its own object ID.
@@ -64,4 +77,13 @@ func ReadServicePrincipal(d Document) (ServicePrincipal, error) {
 		}
 	}
 	return s, f.err()
+}
+
+// validateApplication wants an application that can be read, with what it trusts.
+func validateApplication(_ *State, d Document) error {
+	if _, err := ReadServicePrincipal(d); err != nil {
+		return err
+	}
+	_, err := ReadFederatedCredentials(d)
+	return err
 }

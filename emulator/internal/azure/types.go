@@ -22,6 +22,7 @@ const (
 	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
 	TypeRoleDefinition       = "Microsoft.Authorization/roleDefinitions"
 	TypeUserAssignedIdentity = "Microsoft.ManagedIdentity/userAssignedIdentities"
+	TypeFederatedCredential  = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 	TypeVirtualNetwork       = "Microsoft.Network/virtualNetworks"
 	TypeSubnet               = "Microsoft.Network/virtualNetworks/subnets"
 	TypePeering              = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
@@ -32,10 +33,30 @@ const (
 	TypeNATGateway           = "Microsoft.Network/natGateways"
 	TypePublicIPAddress      = "Microsoft.Network/publicIPAddresses"
 	TypeNetworkInterface     = "Microsoft.Network/networkInterfaces"
+	TypePublicIPPrefix       = "Microsoft.Network/publicIPPrefixes"
+	TypeSecurityGroup        = "Microsoft.Network/networkSecurityGroups"
+	TypeRouteTable           = "Microsoft.Network/routeTables"
+	TypeLoadBalancer         = "Microsoft.Network/loadBalancers"
+	TypeDNSZoneGroup         = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups"
+	TypePrivateDNSSOARecord  = "Microsoft.Network/privateDnsZones/SOA"
+	TypePrivateDNSCNAME      = "Microsoft.Network/privateDnsZones/CNAME"
 	TypeContainerGroup       = "Microsoft.ContainerInstance/containerGroups"
 	TypeVirtualMachine       = "Microsoft.Compute/virtualMachines"
+	TypeScaleSet             = "Microsoft.Compute/virtualMachineScaleSets"
+	TypeScaleSetInstance     = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 	TypeWebSite              = "Microsoft.Web/sites"
+	TypeWebSlot              = "Microsoft.Web/sites/slots"
+	TypeAppEnvironment       = "Microsoft.App/managedEnvironments"
+	TypeContainerApp         = "Microsoft.App/containerApps"
+	TypeContainerAppJob      = "Microsoft.App/jobs"
+	TypeManagedCluster       = "Microsoft.ContainerService/managedClusters"
+	TypeNodePool             = "Microsoft.ContainerService/managedClusters/agentPools"
+	TypeBatchAccount         = "Microsoft.Batch/batchAccounts"
+	TypeBatchPool            = "Microsoft.Batch/batchAccounts/pools"
 	TypeMachineLearning      = "Microsoft.MachineLearningServices/workspaces"
+	TypeOnlineEndpoint       = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+	TypeOnlineDeployment     = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+	TypeMachineLearningNode  = "Microsoft.MachineLearningServices/workspaces/computes"
 	TypeUser                 = "Microsoft.Graph/users"
 	TypeGroup                = "Microsoft.Graph/groups"
 	TypeServicePrincipal     = "Microsoft.Graph/servicePrincipals"
@@ -61,12 +82,20 @@ var canonicalTypes = foldedTypes(
 	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
 	TypeScopeMap, TypeToken, TypeTask,
 	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
-	TypeRoleAssignment, TypeRoleDefinition, TypeUserAssignedIdentity,
+	TypeRoleAssignment, TypeRoleDefinition, TypeUserAssignedIdentity, TypeFederatedCredential,
 	TypeVirtualNetwork, TypeSubnet, TypePeering,
 	TypePrivateEndpoint, TypePrivateDNSZone, TypePrivateDNSZoneLink,
 	TypePrivateDNSARecord, TypeNATGateway, TypePublicIPAddress,
-	TypeNetworkInterface, TypeContainerGroup, TypeVirtualMachine,
-	TypeWebSite, TypeMachineLearning, TypeUser,
+	TypeNetworkInterface, TypePublicIPPrefix, TypeSecurityGroup,
+	TypeRouteTable, TypeLoadBalancer, TypeDNSZoneGroup,
+	TypePrivateDNSSOARecord, TypePrivateDNSCNAME,
+	TypeContainerGroup, TypeVirtualMachine, TypeScaleSet,
+	TypeScaleSetInstance, TypeWebSite, TypeWebSlot,
+	TypeAppEnvironment, TypeContainerApp, TypeContainerAppJob,
+	TypeManagedCluster, TypeNodePool, TypeAgentPool,
+	TypeBatchAccount, TypeBatchPool, TypeMachineLearning,
+	TypeOnlineEndpoint, TypeOnlineDeployment, TypeMachineLearningNode,
+	TypeUser,
 	TypeGroup, TypeServicePrincipal, TypeApplication,
 	TypeSettings,
 )

@@ -69,6 +69,7 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypeRoleAssignment):            validateAssignment,
 	Fold(TypeRoleDefinition):            readable(ReadRoleDefinition),
 	Fold(TypeUserAssignedIdentity):      readable(ReadUserAssignedIdentity),
+	Fold(TypeFederatedCredential):       validateFederatedCredential,
 	Fold(TypeManagementGroup):           validateManagementGroup,
 	Fold(TypeVirtualNetwork):            readable(ReadVirtualNetwork),
 	Fold(TypeSubnet):                    readable(ReadSubnet),
@@ -81,6 +82,7 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypeUser):                      readable(ReadUser),
 	Fold(TypeGroup):                     readable(ReadGroup),
 	Fold(TypeServicePrincipal):          readable(ReadServicePrincipal),
+	Fold(TypeApplication):               validateApplication,
 }
 
 // readable is the rule that a document can be read at all.
