@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -230,8 +231,14 @@ func (e *Emulator) Start(ctx context.Context) error {
 }
 
 func (e *Emulator) openListeners(ctx context.Context) (err error) {
-	if e.listeners.service, err = e.listen(ctx, e.options.Listen, http.HandlerFunc(e.serve)); err != nil {
+	serve := http.HandlerFunc(e.serve)
+	if e.listeners.service, err = e.listen(ctx, e.options.Listen, serve); err != nil {
 		return err
+	}
+	for _, address := range e.options.ListenAlso {
+		if _, err = e.listen(ctx, address, serve); err != nil {
+			return err
+		}
 	}
 	e.listeners.registries = map[string]net.Addr{}
 	for name, address := range e.options.RegistryListen {
@@ -245,7 +252,7 @@ func (e *Emulator) openListeners(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	e.listeners.manage, err = e.listen(ctx, e.options.Manage, e.management())
+	e.listeners.manage, err = e.listenWithin(ctx, e.options.Manage, e.management())
 	return err
 }
 
@@ -258,7 +265,7 @@ func (e *Emulator) attach(ctx context.Context, a Attachment) error {
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", a.Address, err)
 	}
-	_, err = e.listen(ctx, a.Address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	_, err = e.listenWithin(ctx, a.Address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.serve(w, r.WithContext(context.WithValue(r.Context(), networkKey{}, azure.Fold(place.Network))))
 	}))
 	return err
@@ -271,18 +278,46 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// listen opens a door to a handler at an address, plain HTTP and TLS on the same port. Nobody is let in yet.
+// listen opens a door to a handler at an address, plain HTTP and TLS on the same port. Nobody is let in yet. The address
+// of a private endpoint is for the network that it is in.
 func (e *Emulator) listen(ctx context.Context, address string, h http.Handler) (net.Addr, error) {
-	trusted, err := gate.ParseTrustedProxies(e.options.TrustedProxies)
+	inner, err := bind(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	return e.open(vantage.Guard(inner, func(dialled netip.Addr) bool {
+		_, endpoint := e.core.world.Load().snapshot.RegistryAt(dialled)
+		return endpoint
+	}), h)
+}
+
+// listenWithin opens a door for the network alone that has the address; for all, if it is unspecified.
+func (e *Emulator) listenWithin(ctx context.Context, address string, h http.Handler) (net.Addr, error) {
+	inner, err := bind(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	at, _ := netip.ParseAddrPort(inner.Addr().String())
+	return e.open(vantage.Guard(inner, func(netip.Addr) bool { return !at.Addr().IsUnspecified() }), h)
+}
+
+func bind(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%w: another emulator may be running; choose other addresses with --listen and --manage", err)
 	case err != nil:
 		return nil, fmt.Errorf("listen at %q: %w", address, err)
+	}
+	return l, nil
+}
+
+// open adds a door to those that serve opens, and returns its address.
+func (e *Emulator) open(inner net.Listener, h http.Handler) (net.Addr, error) {
+	trusted, err := gate.ParseTrustedProxies(e.options.TrustedProxies)
+	if err != nil {
+		_ = inner.Close()
+		return nil, err
 	}
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,

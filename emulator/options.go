@@ -15,7 +15,11 @@ import (
 type Options struct {
 	// Listen is the address of the service listener; default 127.0.0.1:5080. Port 0 picks a free one.
 	Listen string
-	// Manage is the address of the management listener; default 127.0.0.1:5081.
+	// ListenAlso are further addresses of the service listener. A machine on several networks listens at its address in
+	// each.
+	ListenAlso []string
+	// Manage is the address of the management listener; default 127.0.0.1:5081. It serves the network that has the
+	// address, and none of the machine's other ones.
 	Manage string
 	// RegistryListen gives registries listeners of their own, by registry name.
 	RegistryListen map[string]string

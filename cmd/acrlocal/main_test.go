@@ -195,7 +195,7 @@ func TestUpOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = parser.Parse([]string{
-		"up", "--listen", "0.0.0.0:1", "--manage=127.0.0.1:2", "-c", seed, "--config", "-", "--state", "/state", "--registry-listen", "a=:3",
+		"up", "--listen", "0.0.0.0:1", "--listen", "127.0.0.2:1,127.0.0.3:1", "--manage=127.0.0.1:2", "-c", seed, "--config", "-", "--state", "/state", "--registry-listen", "a=:3",
 		"--registry-listen", "b=:4", "--attach", "/subscriptions/x/a=b=127.0.2.1:5", "--default-registry", "a", "--behavior", "current",
 		"--trusted-proxies", "10.0.0.0/8,192.0.2.1", "--max-storage", "1024", "--decision-log", "/log",
 	})
@@ -207,7 +207,8 @@ func TestUpOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := emulator.Options{
-		Listen: "0.0.0.0:1", Manage: "127.0.0.1:2", Data: "/data", State: "/state", RegistryListen: map[string]string{"a": ":3", "b": ":4"},
+		Listen: "0.0.0.0:1", ListenAlso: []string{"127.0.0.2:1", "127.0.0.3:1"}, Manage: "127.0.0.1:2",
+		Data: "/data", State: "/state", RegistryListen: map[string]string{"a": ":3", "b": ":4"},
 		Attach: []emulator.Attachment{{Network: "/subscriptions/x/a=b", Address: "127.0.2.1:5"}}, DefaultRegistry: "a", Behavior: gate.Current,
 		TrustedProxies: []string{"10.0.0.0/8", "192.0.2.1"}, MaxStorage: 1024, PlainAnswers: true, DecisionLog: "/log", Version: version,
 		Seeds: []emulator.Seed{{Name: seed, Data: []byte("resources: []")}, {Name: "standard input", Data: []byte("quirks: {}")}},

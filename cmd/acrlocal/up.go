@@ -20,7 +20,7 @@ import (
 
 // upCommand is `acrlocal up`: one flag for each option of the emulator.
 type upCommand struct {
-	Listen          string            `help:"Address of the service listener: what Azure has; ${default} unless told." default:"127.0.0.1:5080" placeholder:"ADDR"`
+	Listen          []string          `help:"Address of the service listener: what Azure has; ${default} unless told. Repeatable, for a machine on several networks: the first is what other flags and answers mean." default:"127.0.0.1:5080" placeholder:"ADDR"`
 	Manage          string            `help:"Address of the management listener: proxy, decisions, health; ${default} unless told." default:"127.0.0.1:5081" placeholder:"ADDR"`
 	Config          []string          `help:"Start-up state, YAML or JSON; - is standard input. Repeatable. Without it: the sample environment." short:"c" placeholder:"FILE"`
 	Data            string            `help:"Directory in which state outlives the process; what is there already goes before --config, until a reset. Without it everything is in memory." placeholder:"DIR"`
@@ -33,6 +33,7 @@ type upCommand struct {
 	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes; ${default} unless told." default:"8589934592" placeholder:"BYTES"`
 	PlainAnswers    bool              `help:"Leave out the headers that ACR does not send."`
 	DecisionLog     string            `help:"Append decisions to a file, as JSON lines." placeholder:"FILE"`
+	CAFile          string            `help:"Write the certificate authority's certificate, which clients trust, to a file of its own." name:"ca-file" placeholder:"FILE"`
 	EndpointsFile   string            `help:"Write addresses and development credentials to a file, once a token can be had." placeholder:"FILE"`
 	Quiet           bool              `help:"Print nothing but errors." short:"q"`
 	Verbose         bool              `help:"Log what the emulator does." short:"v"`
@@ -57,7 +58,7 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 		printStart(io.out, e)
 		c.suggest(io.out, e.Endpoints())
 	}
-	if err := c.announce(ctx, e); err != nil {
+	if err := errors.Join(c.publish(e), c.announce(ctx, e)); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -66,9 +67,12 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 
 func (c *upCommand) options(io streams) (emulator.Options, error) {
 	o := emulator.Options{
-		Listen: c.Listen, Manage: c.Manage, Data: c.Data, State: c.State, RegistryListen: c.RegistryListen,
+		Manage: c.Manage, Data: c.Data, State: c.State, RegistryListen: c.RegistryListen,
 		DefaultRegistry: c.DefaultRegistry, Behavior: gate.Behavior(c.Behavior), TrustedProxies: c.TrustedProxies,
 		MaxStorage: c.MaxStorage, PlainAnswers: c.PlainAnswers, DecisionLog: c.DecisionLog, Version: version,
+	}
+	if len(c.Listen) > 0 {
+		o.Listen, o.ListenAlso = c.Listen[0], c.Listen[1:]
 	}
 	if c.Verbose {
 		o.Logger = slog.New(slog.NewTextHandler(io.err, nil))
@@ -102,7 +106,7 @@ func readSeed(streams streams, name string) (emulator.Seed, error) {
 // warn names addresses that other machines reach, and registries of the command line that do not exist: these may be
 // made later, but are likelier to be misspelt.
 func (c *upCommand) warn(io streams, e *emulator.Emulator) {
-	for _, address := range []string{c.Listen, c.Manage} {
+	for _, address := range append(slices.Clone(c.Listen), c.Manage) {
 		if !loopback(address) {
 			fmt.Fprintf(io.err, "acrlocal: warning: other machines may reach %s, and the credentials are public\n", address)
 		}
@@ -123,6 +127,18 @@ func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip, _ := netip.ParseAddr(host)
 	return err == nil && (host == "localhost" || ip.IsLoopback())
+}
+
+// publish writes the authority's certificate to where others may read it: the state directory holds keys.
+func (c *upCommand) publish(e *emulator.Emulator) error {
+	if c.CAFile == "" {
+		return nil
+	}
+	certificate, err := os.ReadFile(e.Endpoints().CA)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.CAFile, certificate, 0o644)
 }
 
 // announce writes the endpoints file whole, once a token can be had, so that whoever waits for it can begin.
