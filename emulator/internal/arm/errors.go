@@ -70,6 +70,8 @@ var (
 	}
 	errResourceID        = refusal{400, "InvalidResourceId", "The path does not name a resource: %v."}
 	errFilter            = refusal{400, "InvalidFilterInQueryString", "Invalid $filter '%.200s' specified in the query string: %s."}
+	errTop               = refusal{400, "InvalidTopInQueryString", "Invalid $top '%.40s' specified in the query string: it is how many items to list, 1 or more."}
+	errSkipToken         = refusal{400, "InvalidSkipToken", "The $skipToken '%.200s' does not belong to this list. Take the nextLink of a page as it is."}
 	errMethod            = refusal{405, "MethodNotAllowed", "The HTTP method '%s' is not supported for this path."}
 	errNoRoute           = refusal{404, "NotFound", "No resource type or action answers '%s'."}
 	errInternal          = refusal{500, "InternalServerError", "Encountered an internal server error. The emulator's log has the cause."}

@@ -1,25 +1,22 @@
 package arm
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// maxFilter bounds $filter, in bytes.
-const maxFilter = 4 << 10
-
-// clause is one part of a filter: NAME eq 'VALUE', NAME('VALUE') or NAME().
-type clause struct {
-	name  string // folded; a call has its parentheses: atscope()
-	value string
-}
-
-// fits tells whether a document is one of those that a clause selects.
+// fits tells whether a document is one of those that a comparison selects.
 type fits func(d *azure.Document) bool
 
-// fieldOf makes the comparison with the value of a clause.
+// fieldOf makes the comparison with the value that a filter gives.
+//
+// A table of these says what the lists of a type can be narrowed by. Its keys are folded:
+//
+//	name               NAME eq 'VALUE', and with it NAME ne 'VALUE'
+//	name ge            NAME ge 'VALUE'; so gt, le, lt
+//	name()             NAME() and NAME('VALUE')
+//	startswith(name)   startswith(NAME, 'VALUE'); so contains and substringof
 type fieldOf func(c *call, value string) fits
 
 // memberField compares a member of the document, without case.
@@ -29,117 +26,130 @@ func memberField(path string) fieldOf {
 	}
 }
 
-// resourceFields are what lists of resources can be filtered by (az-cli §5).
+// partField looks for a text in a member of the document, without case.
+func partField(path string) fieldOf {
+	return func(_ *call, value string) fits {
+		value = strings.ToLower(value)
+		return func(d *azure.Document) bool { return strings.Contains(strings.ToLower(textAt(d.Body, path)), value) }
+	}
+}
+
+// resourceFields are what lists of resources can be filtered by (az-cli §5; Resources - List in Azure's REST reference).
 var resourceFields = map[string]fieldOf{
 	"resourcetype":         memberField("type"),
 	"resourcegroup":        inGroup,
 	"name":                 memberField("name"),
+	"substringof(name)":    partField("name"),
+	"contains(name)":       partField("name"),
 	"location":             memberField("location"),
 	"kind":                 memberField("kind"),
+	"identity":             memberField("identity.type"),
 	"identity/principalid": memberField("identity.principalId"),
+	"plan":                 memberField("plan.name"),
+	"plan/name":            memberField("plan.name"),
+	"plan/product":         memberField("plan.product"),
+	"plan/publisher":       memberField("plan.publisher"),
+	"plan/version":         memberField("plan.version"),
+	"tagname":              hasTag,
+	"startswith(tagname)":  hasTagPrefix,
+	tagPair:                hasTagPair,
 }
 
 func inGroup(_ *call, group string) fits {
 	return func(d *azure.Document) bool { return azure.Fold(d.ID.ResourceGroup()) == azure.Fold(group) }
 }
 
-// filter keeps the documents that fit $filter. What cannot be compared is an error, since a client that narrows a list
-// must not be given a wider one.
-func (c *call) filter(documents []*azure.Document, fields map[string]fieldOf) ([]*azure.Document, error) {
+// tagsOf are a document's tags; their names are compared without case, their values with.
+func tagsOf(d *azure.Document) map[string]any {
+	tags, _ := d.Body["tags"].(map[string]any)
+	return tags
+}
+
+func anyTag(which func(name string, value any) bool) fits {
+	return func(d *azure.Document) bool {
+		for name, value := range tagsOf(d) {
+			if which(name, value) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func hasTag(_ *call, wanted string) fits {
+	return anyTag(func(name string, _ any) bool { return strings.EqualFold(name, wanted) })
+}
+
+func hasTagPrefix(_ *call, prefix string) fits {
+	return anyTag(func(name string, _ any) bool {
+		return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+	})
+}
+
+func hasTagPair(_ *call, pair string) fits {
+	wanted, wantedValue, _ := strings.Cut(pair, pairMark)
+	return anyTag(func(name string, value any) bool { return strings.EqualFold(name, wanted) && value == wantedValue })
+}
+
+// selects compiles $filter. What cannot be compared is an error, since a client that narrows a list must not be given a
+// wider one.
+func (c *call) selects(fields map[string]fieldOf) (fits, error) {
 	text := c.query("$filter")
-	clauses, problem := parseFilter(text)
+	if text == "" {
+		return func(*azure.Document) bool { return true }, nil
+	}
+	tree, problem := parseFilter(text)
 	if problem != "" {
 		return nil, errFilter.with(text, problem)
 	}
-	for _, part := range clauses {
-		compare, known := fields[part.name]
-		if !known {
-			return nil, errFilter.with(text, "'"+part.name+"' is not known here")
-		}
-		selects := compare(c, part.value)
-		documents = slices.DeleteFunc(slices.Clone(documents), func(d *azure.Document) bool { return !selects(d) })
+	selected, problem := tree.compile(c, fields)
+	if problem != "" {
+		return nil, errFilter.with(text, problem)
 	}
-	return documents, nil
+	return selected, nil
 }
 
-// parseFilter reads clauses joined by "and", the part of OData that az and the SDKs use. problem is empty if it can.
-func parseFilter(text string) (clauses []clause, problem string) {
-	if len(text) > maxFilter {
-		return nil, "it is too long"
+// compile makes one comparison of the tree. problem is empty if everything in it can be compared.
+func (t *term) compile(c *call, fields map[string]fieldOf) (_ fits, problem string) {
+	if t.op == "" {
+		compare, known := fields[t.name]
+		if !known {
+			return nil, "'" + t.name + "' is not known here"
+		}
+		return compare(c, t.value), ""
 	}
-	rest := strings.TrimSpace(text)
-	for rest != "" {
-		var part clause
-		if part, rest, problem = parseClause(rest); problem != "" {
+	var parts []fits
+	for _, below := range t.terms {
+		part, problem := below.compile(c, fields)
+		if problem != "" {
 			return nil, problem
 		}
-		clauses = append(clauses, part)
-		if rest == "" {
-			break
-		}
-		word, after := cutWord(rest)
-		if azure.Fold(word) != "and" || after == "" {
-			return nil, "expected 'and' with another comparison after it"
-		}
-		rest = after
+		parts = append(parts, part)
 	}
-	return clauses, ""
+	return joined[t.op](parts), ""
 }
 
-func parseClause(text string) (part clause, rest, problem string) {
-	end := strings.IndexAny(text, " (")
-	if end <= 0 {
-		return part, "", "expected NAME eq 'VALUE' or NAME()"
-	}
-	part.name, rest = azure.Fold(text[:end]), text[end:]
-	if rest[0] == '(' {
-		part.name += "()"
-		return parseArgument(part, rest[1:])
-	}
-	word, after := cutWord(rest)
-	if azure.Fold(word) != "eq" {
-		return part, "", "the only comparison is 'eq'"
-	}
-	part.value, rest, problem = parseString(after)
-	return part, rest, problem
-}
-
-func parseArgument(part clause, text string) (_ clause, rest, problem string) {
-	text = strings.TrimSpace(text)
-	if strings.HasPrefix(text, "'") {
-		if part.value, text, problem = parseString(text); problem != "" {
-			return part, "", problem
+// joined are the ways to make one comparison of several.
+var joined = map[string]func([]fits) fits{
+	"and": func(parts []fits) fits {
+		return func(d *azure.Document) bool {
+			for _, part := range parts {
+				if !part(d) {
+					return false
+				}
+			}
+			return true
 		}
-	}
-	rest, closed := strings.CutPrefix(text, ")")
-	if !closed {
-		return part, "", "a parenthesis is not closed"
-	}
-	return part, strings.TrimSpace(rest), ""
-}
-
-// parseString reads a string in single quotes, which are doubled inside it.
-func parseString(text string) (value, rest, problem string) {
-	rest, quoted := strings.CutPrefix(text, "'")
-	if !quoted {
-		return "", "", "expected a value in single quotes"
-	}
-	var b strings.Builder
-	for {
-		part, after, closed := strings.Cut(rest, "'")
-		if !closed {
-			return "", "", "a quotation mark is not closed"
+	},
+	"or": func(parts []fits) fits {
+		return func(d *azure.Document) bool {
+			for _, part := range parts {
+				if part(d) {
+					return true
+				}
+			}
+			return false
 		}
-		b.WriteString(part)
-		if !strings.HasPrefix(after, "'") {
-			return b.String(), strings.TrimSpace(after), ""
-		}
-		b.WriteByte('\'')
-		rest = after[1:]
-	}
-}
-
-func cutWord(text string) (word, rest string) {
-	word, rest, _ = strings.Cut(strings.TrimSpace(text), " ")
-	return word, strings.TrimSpace(rest)
+	},
+	"not": func(parts []fits) fits { return func(d *azure.Document) bool { return !parts[0](d) } },
 }

@@ -33,6 +33,8 @@ type kind struct {
 	list func(*call, target) ([]*azure.Document, error)
 	// fields are what $filter may compare, by folded name.
 	fields map[string]fieldOf
+	// page is how many documents a page of the type's list has, if not pageSize.
+	page int
 	// returned says that DELETE answers with what it removed.
 	returned bool
 	// created and replaced are the statuses of PUT where clients insist on others than 201 and 200.

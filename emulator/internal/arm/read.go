@@ -1,9 +1,10 @@
 package arm
 
 import (
-	"cmp"
+	"iter"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -88,15 +89,36 @@ func listCollection(c *call) (answer, error) {
 	if err := c.checkScope(t.scope); err != nil {
 		return answer{}, err
 	}
-	documents, err := c.documentsOf(t, k)
+	return c.listOf(t, k)
+}
+
+// listOf lists what of a type is at a scope and below it: one page of what fits $filter. One who may read neither the scope
+// nor anything in it is refused.
+func (c *call) listOf(t target, k kind) (answer, error) {
+	p, err := c.page(k.page)
 	if err != nil {
 		return answer{}, err
 	}
-	documents, err = c.filter(documents, k.fields)
+	selected, err := c.selects(k.fields)
 	if err != nil {
 		return answer{}, err
 	}
-	return c.listReadable(documents, k, t.scope)
+	documents, err := c.documentsOf(t, k, p.after)
+	if err != nil {
+		return answer{}, err
+	}
+	refused, readable := c.authorize(k.action("read"), t.scope), false
+	shown := c.render(p, only(documents, func(d *azure.Document) bool {
+		if !selected(d) || refused != nil && !c.may(k.action("read"), d.ID) {
+			return false
+		}
+		readable = true
+		return true
+	}), func(d *azure.Document) any { return c.show(d) })
+	if refused != nil && !readable && p.after == "" {
+		return answer{}, refused
+	}
+	return shown, nil
 }
 
 // hiddenType reports whether a collection is of documents that no API shows.
@@ -119,26 +141,13 @@ func (c *call) checkScope(scope azure.ResourceID) error {
 	return c.missing(scope, c.kindOf(scope.Type()))
 }
 
-func (c *call) documentsOf(t target, k kind) ([]*azure.Document, error) {
-	if k.list != nil {
-		return k.list(c, t)
+// documentsOf returns what a collection holds, from after a key.
+func (c *call) documentsOf(t target, k kind, after string) (iter.Seq[*azure.Document], error) {
+	if k.list == nil {
+		return slices.Values(azure.After(c.state.Children(t.scope.Key(), t.kind), after)), nil
 	}
-	return c.state.Children(t.scope.Key(), t.kind), nil
-}
-
-// listReadable renders what the principal may read. One who may read neither the scope nor anything in it is refused.
-func (c *call) listReadable(documents []*azure.Document, k kind, scope azure.ResourceID) (answer, error) {
-	refused := c.authorize(k.action("read"), scope)
-	var items []any
-	for _, d := range documents {
-		if refused == nil || c.may(k.action("read"), d.ID) {
-			items = append(items, c.show(d))
-		}
-	}
-	if refused != nil && items == nil {
-		return answer{}, refused
-	}
-	return list(items), nil
+	documents, err := k.list(c, t)
+	return sorted(documents, after), err
 }
 
 // listResources lists the resources of all types in a subscription or group, without their properties. It shows what the
@@ -152,31 +161,66 @@ func listResources(c *call) (answer, error) {
 	if err := c.checkScope(id); err != nil {
 		return answer{}, err
 	}
-	var located []*azure.Document
-	for _, d := range c.state.Below(id.Key()) {
-		if textAt(d.Body, "location") != "" && d.Type() != azure.TypeResourceGroup && !azure.Hidden(d.ID) {
-			located = append(located, d)
-		}
-	}
-	slices.SortFunc(located, func(a, b *azure.Document) int { return cmp.Compare(a.ID.Key(), b.ID.Key()) })
-	located, err = c.filter(located, resourceFields)
+	p, err := c.page(pageSize)
 	if err != nil {
 		return answer{}, err
 	}
-	var items []any
-	for _, d := range located {
-		if c.may(c.kindOf(d.Type()).action("read"), d.ID) {
-			items = append(items, summary(d.Body))
+	selected, err := c.selects(resourceFields)
+	if err != nil {
+		return answer{}, err
+	}
+	readable, expanded := c.readable(id), c.expansions()
+	return c.render(p, only(c.state.Walk(id.Key(), p.after), func(d *azure.Document) bool {
+		return isResource(d) && selected(d) && readable(d)
+	}), func(d *azure.Document) any { return summary(d.Body, expanded) }), nil
+}
+
+// isResource reports whether lists of resources have the document: groups have lists of their own, and children that stand
+// in no region are not listed.
+func isResource(d *azure.Document) bool {
+	return textAt(d.Body, "location") != "" && azure.Fold(d.Type()) != azure.Fold(azure.TypeResourceGroup) && !azure.Hidden(d.ID)
+}
+
+// readable tells of each document below a scope whether the principal may read it. Whoever may read a type at the scope
+// may do so below; that is asked for once.
+func (c *call) readable(scope azure.ResourceID) fits {
+	all := map[string]bool{}
+	return func(d *azure.Document) bool {
+		right := c.kindOf(d.Type()).action("read")
+		if _, asked := all[right]; !asked {
+			all[right] = c.may(right, scope)
+		}
+		return all[right] || c.may(right, d.ID)
+	}
+}
+
+// expansions are the members that $expand adds to each resource of a list, with where a document has them.
+func (c *call) expansions() map[string]string {
+	wanted := map[string]string{}
+	for _, name := range strings.Split(c.query("$expand"), ",") {
+		for known, path := range expandable {
+			if strings.EqualFold(strings.TrimSpace(name), known) {
+				wanted[known] = path
+			}
 		}
 	}
-	return list(items), nil
+	return wanted
+}
+
+var expandable = map[string]string{
+	"createdTime": "systemData.createdAt", "changedTime": "systemData.lastModifiedAt", "provisioningState": "properties.provisioningState",
 }
 
 // summary is what a list of resources shows of one.
-func summary(body map[string]any) map[string]any {
+func summary(body map[string]any, expanded map[string]string) map[string]any {
 	item := map[string]any{}
-	for _, name := range []string{"id", "name", "type", "kind", "location", "tags", "sku", "identity", "managedBy", "zones"} {
+	for _, name := range []string{"id", "name", "type", "kind", "location", "tags", "sku", "identity", "managedBy", "plan", "zones"} {
 		if value, found := body[name]; found {
+			item[name] = value
+		}
+	}
+	for name, path := range expanded {
+		if value, found := lookUp(body, path); found {
 			item[name] = value
 		}
 	}

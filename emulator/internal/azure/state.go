@@ -2,6 +2,7 @@ package azure
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -168,14 +169,36 @@ func (s *State) Children(key, resourceType string) []*Document {
 
 // Below returns all documents below the one with that key, of any type, sorted by type and key. The tenant's are all
 // but itself, Graph's and the settings.
-func (s *State) Below(key string) []*Document {
-	var found []*Document
-	for _, kind := range s.Types() {
-		for _, d := range s.Children(key, kind) {
-			if below(Fold(key), d.ID.key) && !d.ID.IsGraph() && !d.ID.IsSettings() {
-				found = append(found, d)
+func (s *State) Below(key string) []*Document { return slices.Collect(s.Walk(key, "")) }
+
+// Walk goes through what Below returns, from after the document with the key last, or from the start if that is empty.
+// What comes before costs next to nothing.
+func (s *State) Walk(key, last string) iter.Seq[*Document] {
+	key, last = Fold(key), Fold(last)
+	from := keyType(last)
+	return func(yield func(*Document) bool) {
+		for _, kind := range s.Types() {
+			if kind < from {
+				continue
+			}
+			documents := s.Children(key, kind)
+			if kind == from {
+				documents = After(documents, last)
+			}
+			for _, d := range documents {
+				if below(key, d.ID.key) && !d.ID.IsGraph() && !d.ID.IsSettings() && !yield(d) {
+					return
+				}
 			}
 		}
 	}
-	return found
+}
+
+// After returns the part of a list, sorted by key, that comes after a key.
+func After(documents []*Document, key string) []*Document {
+	at, found := find(documents, Fold(key))
+	if found {
+		at++
+	}
+	return documents[at:]
 }
