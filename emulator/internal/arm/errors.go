@@ -63,8 +63,9 @@ var (
 		400, "InvalidApiVersionParameter",
 		"The api-version '%.60s' is invalid. A version is a date, such as '2023-07-01' or '2022-02-01-preview'.",
 	}
-	errContent  = refusal{400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: '%s'."}
-	errTooLarge = refusal{
+	errContent   = refusal{400, "InvalidRequestContent", "The request content was invalid and could not be deserialized: '%s'."}
+	errMediaType = refusal{415, "UnsupportedMediaType", "The content media type '%.80s' is not supported. Only 'application/json' is supported."}
+	errTooLarge  = refusal{
 		413, "RequestContentTooLarge",
 		"The request content size exceeds the maximum size of 4 MB.",
 	}

@@ -20,6 +20,9 @@ type kind struct {
 	instant bool
 	// readOnly are the paths of members that only Azure sets; what a client says of them is ignored.
 	readOnly []string
+	// spell brings what a client sends of a document to Azure's spelling, in place; nil leaves the members of properties as
+	// Options.Spell does.
+	spell func(azure.ResourceID, map[string]any) error
 	// links are what a document of the type refers to by right of its author.
 	links []link
 	// check looks at a document on its way, may fill it in, and may add to the change.

@@ -1,47 +1,10 @@
 package arm
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
-
-// parseObject decodes one JSON object, not nested deeper than maxDepth.
-func parseObject(data []byte) (map[string]any, error) {
-	var value any
-	if err := json.Unmarshal(data, &value); err != nil {
-		return nil, errContent.with(err)
-	}
-	object, isObject := value.(map[string]any)
-	switch {
-	case !isObject:
-		return nil, errContent.with("the body is not a JSON object")
-	case depth(object, 0) > maxDepth:
-		return nil, errContent.with(fmt.Sprintf("the body is nested deeper than %d levels", maxDepth))
-	}
-	return object, nil
-}
-
-// depth returns how deep a value is nested. It stops below maxDepth.
-func depth(value any, at int) int {
-	deepest := at
-	if at > maxDepth {
-		return at
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		for _, item := range v {
-			deepest = max(deepest, depth(item, at+1))
-		}
-	case []any:
-		for _, item := range v {
-			deepest = max(deepest, depth(item, at+1))
-		}
-	}
-	return deepest
-}
 
 // lookUp returns the member at a path of names separated by dots.
 func lookUp(object map[string]any, path string) (any, bool) {

@@ -2,7 +2,6 @@ package arm
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -137,26 +136,21 @@ func correlate(next http.Handler) http.Handler {
 		if given := r.Header.Get("x-ms-client-request-id"); given != "" && len(given) <= maxClientID {
 			header.Set("x-ms-client-request-id", given)
 		}
+		header.Set("x-ms-routing-request-id", "LOCAL:"+id)
+		header.Set(remaining(r.Method), "1199")
 		header.Set("Cache-Control", "no-cache")
 		header.Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r)
 	})
 }
 
-// object reads the body: one JSON object.
-func (c *call) object() (map[string]any, error) {
-	data, err := io.ReadAll(c.r.Body)
-	if err != nil {
-		return nil, err
+// remaining is the header that says how many more requests of its kind ARM takes; the emulator takes any number.
+func remaining(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead:
+		return "x-ms-ratelimit-remaining-subscription-reads"
+	case http.MethodDelete:
+		return "x-ms-ratelimit-remaining-subscription-deletes"
 	}
-	return parseObject(data)
-}
-
-// optionalObject reads the body of a call that may go without one.
-func (c *call) optionalObject() (map[string]any, error) {
-	data, err := io.ReadAll(c.r.Body)
-	if err != nil || len(data) == 0 {
-		return map[string]any{}, err
-	}
-	return parseObject(data)
+	return "x-ms-ratelimit-remaining-subscription-writes"
 }

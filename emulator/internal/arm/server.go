@@ -39,6 +39,9 @@ type Options struct {
 	// TasksFlag tells what answers say of a registry that leaves networkRuleBypassAllowedForTasks unset: false if it
 	// returns true, else nothing (design.md, "Behaviour over time"). The default says nothing.
 	TasksFlag func(state *azure.State, registry azure.ResourceID) bool
+	// Spell gives the members of a modelled type, in what a client sends, the names that Azure has for them, in place. It
+	// refuses a member that is there in two spellings. The default leaves all as it is.
+	Spell func(resourceType string, body map[string]any) error
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log takes the causes of internal errors; the default discards them.
@@ -65,6 +68,9 @@ func New(o Options) http.Handler {
 	}
 	if o.TasksFlag == nil {
 		o.TasksFlag = func(*azure.State, azure.ResourceID) bool { return false }
+	}
+	if o.Spell == nil {
+		o.Spell = func(string, map[string]any) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

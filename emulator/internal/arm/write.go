@@ -61,6 +61,9 @@ func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := c.spell(id, k, given); err != nil {
+		return answer{}, err
+	}
 	if err := checkObjects(given); err != nil {
 		return answer{}, err
 	}
