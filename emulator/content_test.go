@@ -37,7 +37,7 @@ func TestLocked(t *testing.T) {
 	e := start(t, Options{})
 	held := e.accessToken(t, worker, "")
 	tag := store.Target{Repository: "hello", Tag: "v1"}
-	if err := e.content.store.Content("myregistry").SetAttributes(t.Context(), tag, store.Attributes{List: true}); err != nil {
+	if err := e.content.store.Content("myregistry").SetAttributes(t.Context(), tag, store.Attributes{List: true}, store.Unlocked()); err != nil {
 		t.Fatal(err)
 	}
 	a := send(t, held.session, request(t, http.MethodGet, manifestURL, "", "Authorization", "Bearer "+held.token))

@@ -15,11 +15,24 @@ type Content interface {
 	Uploads
 }
 
-// Page is one step through a sorted list: at most N items (0: all) whose name sorts after Last in byte order.
+// Page is one step through a sorted list: at most N items (0: all) that come after the one called Last. By name that is
+// byte order, and Last need not exist; by time a Last that is gone, or empty, begins again.
 type Page struct {
-	Last string
-	N    int
+	Last  string
+	N     int
+	Order Order
 }
+
+// Order is how a list of tags or manifests is sorted; other lists know ByName alone. Times are those of the last update,
+// and equal times are sorted by name.
+type Order int
+
+// The orders: byte order of the names, and by time.
+const (
+	ByName Order = iota
+	OldestFirst
+	NewestFirst
+)
 
 // Attributes are the four switches of a repository, manifest or tag; ACR calls them changeableAttributes
 // (acr-behaviour §6.1). New rows have all four set.
@@ -52,8 +65,9 @@ type Repositories interface {
 	// DeleteRepository removes a repository with its manifests, tags and links, and says which manifests and tags those
 	// were. It reports ErrNotFound, or ErrLocked if an attribute of the repository or of anything in it forbids it.
 	DeleteRepository(ctx context.Context, name string) (Removed, error)
-	// SetAttributes changes the attributes of t, or reports ErrNotFound.
-	SetAttributes(ctx context.Context, t Target, a Attributes) error
+	// SetAttributes gives those attributes of t that mask selects their value in a, or reports ErrNotFound. No time
+	// changes, as none does in ACR.
+	SetAttributes(ctx context.Context, t Target, a, mask Attributes) error
 }
 
 // Removed lists what a deletion took along.
@@ -77,22 +91,44 @@ type Manifest struct {
 	// Size is the length of the body in bytes.
 	Size int64
 	// Body is the manifest, byte for byte. Lists leave it nil.
-	Body             []byte
+	Body []byte
+	// Image is what the manifest tells of an image. It is nil for a manifest that an earlier version of the program stored,
+	// until Describe adds it.
+	Image *Image
+	// Tags are the names of its tags that may be listed; Manifests.Manifests alone fills them in, PutManifest ignores them.
+	Tags             []string
 	Created, Updated time.Time
 	// Attributes are the manifest's own. Readable adds those of the repository and of the tag it was asked by.
 	Attributes Attributes
 	Readable   bool
 }
 
+// Image is what is read from a manifest and its config once, when it is pushed.
+type Image struct {
+	// Size is in bytes: of the layers, or of an index what its manifests take together.
+	Size int64
+	// ConfigMediaType is the media type of the config, Architecture and OS stand in it. Each may be empty.
+	ConfigMediaType, Architecture, OS string
+	// Blobs are the digests of config and layers, which the repository keeps as long as it has the manifest. Reading leaves
+	// them nil.
+	Blobs []string
+}
+
 // Manifests reads and writes manifests.
 type Manifests interface {
 	// Manifest returns the manifest that reference, a tag or a digest, names, or ErrNotFound.
 	Manifest(ctx context.Context, repository, reference string) (Manifest, error)
-	// Manifests returns a page of the manifests that may be listed, by digest.
+	// Manifests returns a page of the manifests that may be listed; their name is the digest.
 	Manifests(ctx context.Context, repository string, p Page) ([]Manifest, error)
 	// Referrers returns a page of the manifests whose subject is the given digest, by digest; those of one artifact type
 	// if artifactType is not empty. The subject need not exist.
 	Referrers(ctx context.Context, r Referrers) ([]Manifest, error)
+	// ImagesSize returns the bytes that those of the manifests that the repository has take together, each counted once.
+	ImagesSize(ctx context.Context, repository string, digests []string) (int64, error)
+	// Undescribed returns some of the manifests without Image, with their bodies and the repository of each, or none.
+	Undescribed(ctx context.Context) ([]Undescribed, error)
+	// Describe adds what is known of a manifest that has no Image yet. It succeeds when there is no such manifest.
+	Describe(ctx context.Context, repository, digest string, image Image) error
 	// PutManifest stores m and points the tags at it, creating the repository if need be, in one transaction. It reports
 	// ErrLocked if the repository or a tag that stands elsewhere must not be written.
 	PutManifest(ctx context.Context, repository string, m Manifest, tags ...string) error
@@ -107,6 +143,18 @@ type Referrers struct {
 	Page                              Page
 }
 
+// Undescribed is a manifest without Image, and where it is.
+type Undescribed struct {
+	Repository string
+	Manifest
+}
+
+// TagList is a question for the tags of a repository: all, or those of the manifest Digest if that is not empty.
+type TagList struct {
+	Repository, Digest string
+	Page               Page
+}
+
 // Tag is a name for a manifest.
 type Tag struct {
 	Name, Digest     string
@@ -118,8 +166,8 @@ type Tag struct {
 type Tags interface {
 	// Tag returns the tag called name, or ErrNotFound.
 	Tag(ctx context.Context, repository, name string) (Tag, error)
-	// Tags returns a page of the tags that may be listed, by name.
-	Tags(ctx context.Context, repository string, p Page) ([]Tag, error)
+	// Tags returns a page of the tags that may be listed.
+	Tags(ctx context.Context, l TagList) ([]Tag, error)
 	// DeleteTag removes a tag and returns what it was. It reports ErrNotFound, or ErrLocked if the tag or the
 	// repository forbids it.
 	DeleteTag(ctx context.Context, repository, name string) (Tag, error)
@@ -139,9 +187,12 @@ type Blob struct {
 type Blobs interface {
 	// Blob returns the blob if the repository links it, else ErrNotFound.
 	Blob(ctx context.Context, repository, digest string) (Blob, error)
-	// LinkBlob lets the repository have b.
+	// LinkBlob lets the repository have b, and notes the time, also if it had it before.
 	LinkBlob(ctx context.Context, repository string, b Blob) error
-	// UnlinkBlob takes a blob from a repository, or reports ErrNotFound.
+	// UnlinkUnused takes away the blobs that were linked before the given time and are of no manifest in their repository.
+	UnlinkUnused(ctx context.Context, before time.Time) (Removed, error)
+	// UnlinkBlob takes a blob from a repository. It reports ErrNotFound, or ErrLocked if the repository, or a manifest in
+	// it that has the blob, forbids it.
 	UnlinkBlob(ctx context.Context, repository, digest string) (Removed, error)
 	// HasStored reports whether any repository of the registry links bytes stored under this digest.
 	HasStored(ctx context.Context, stored string) (bool, error)

@@ -86,7 +86,7 @@ func TestExchanges(t *testing.T) {
 	lost := errorBody("UNSUPPORTED", "the registry has no such path", "")
 	descriptor := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"artifactType":"example/signature","annotations":{"by":"me"}}`,
 		imageType, sha(signature), len(signature))
-	index := `{"schemaVersion":2,"mediaType":"` + indexType + `","manifests":[%s]}`
+	index := `{"schemaVersion":2,"mediaType":"` + indexType + `","manifests":[%s]}` + "\n"
 
 	for _, row := range []struct {
 		request string
@@ -95,8 +95,8 @@ func TestExchanges(t *testing.T) {
 		headers string // that the answer has, separated by |
 		body    string
 	}{
-		{"GET /v2/", "", 200, "Content-Type: application/json; charset=utf-8|Docker-Distribution-Api-Version: registry/2.0", "{}"},
-		{"GET /v2", "", 200, "", "{}"},
+		{"GET /v2/", "", 200, "Content-Type: application/json; charset=utf-8|Docker-Distribution-Api-Version: registry/2.0", "{}\n"},
+		{"GET /v2", "", 200, "", "{}\n"},
 		{"POST /v2/", "", 405, "Allow: GET", refused},
 
 		{"GET /v2/team/app/manifests/v1", "", 200, "Content-Type: " + imageType + "|Docker-Content-Digest: <digest>|Etag: \"<digest>\"", body},
@@ -155,14 +155,14 @@ func TestExchanges(t *testing.T) {
 			errorBody("DIGEST_INVALID", "the digest is neither sha256 nor sha512, or malformed", `{"name":"team/app","digest":"md5:00"}`),
 		},
 
-		{"GET /v2/_catalog", "", 200, "Link: ", `{"repositories":["team/app","zoo"]}`},
-		{"GET /v2/_catalog?n=1", "", 200, `Link: </v2/_catalog?last=team%2Fapp&n=1&orderby=>; rel="next"`, `{"repositories":["team/app"]}`},
-		{"GET /v2/_catalog?n=1&last=team%2Fapp", "", 200, "Link: ", `{"repositories":["zoo"]}`},
+		{"GET /v2/_catalog", "", 200, "Link: ", `{"repositories":["team/app","zoo"]}` + "\n"},
+		{"GET /v2/_catalog?n=1", "", 200, `Link: </v2/_catalog?last=team%2Fapp&n=1&orderby=>; rel="next"`, `{"repositories":["team/app"]}` + "\n"},
+		{"GET /v2/_catalog?n=1&last=team%2Fapp", "", 200, "Link: ", `{"repositories":["zoo"]}` + "\n"},
 		{"GET /v2/_catalog?n=-1", "", 400, "", errorBody("PAGINATION_NUMBER_INVALID", "invalid number of results requested", `{"n":"-1"}`)},
-		{"GET /v2/team/app/tags/list", "", 200, "Link: ", `{"name":"team/app","tags":["sig","v1","v2"]}`},
-		{"GET /v2/team/app/tags/list?n=2", "", 200, `Link: </v2/team/app/tags/list?last=v1&n=2&orderby=>; rel="next"`, `{"name":"team/app","tags":["sig","v1"]}`},
-		{"GET /v2/team/app/tags/list?n=2&last=v1", "", 200, "Link: ", `{"name":"team/app","tags":["v2"]}`},
-		{"GET /v2/team/app/tags/list?n=0", "", 200, "Link: ", `{"name":"team/app","tags":[]}`},
+		{"GET /v2/team/app/tags/list", "", 200, "Link: ", `{"name":"team/app","tags":["sig","v1","v2"]}` + "\n"},
+		{"GET /v2/team/app/tags/list?n=2", "", 200, `Link: </v2/team/app/tags/list?last=v1&n=2&orderby=>; rel="next"`, `{"name":"team/app","tags":["sig","v1"]}` + "\n"},
+		{"GET /v2/team/app/tags/list?n=2&last=v1", "", 200, "Link: ", `{"name":"team/app","tags":["v2"]}` + "\n"},
+		{"GET /v2/team/app/tags/list?n=0", "", 200, "Link: ", `{"name":"team/app","tags":[]}` + "\n"},
 		{"GET /v2/team/app/tags/list?n=many", "", 400, "", errorBody("PAGINATION_NUMBER_INVALID", "invalid number of results requested", `{"n":"many"}`)},
 
 		{"GET /v2/team/app/referrers/<digest>", "", 200, "Content-Type: " + indexType + "|OCI-Filters-Applied: ", fmt.Sprintf(index, descriptor)},
@@ -203,7 +203,7 @@ func TestExchanges(t *testing.T) {
 
 func TestEmptyRegistry(t *testing.T) {
 	f := newFixture(t, nil)
-	if got := want(t, f, 200, "GET /v2/_catalog", "").Body.String(); got != `{"repositories":null}` {
+	if got := want(t, f, 200, "GET /v2/_catalog", "").Body.String(); got != `{"repositories":null}`+"\n" {
 		t.Errorf("catalog %s, ACR says null (acr-behaviour §6.1)", got)
 	}
 }

@@ -47,6 +47,7 @@ const (
 	nameInvalid
 	nameUnknown
 	tagInvalid
+	tagUnknown
 	digestInvalid
 	digestMismatch
 	manifestUnknown
@@ -59,20 +60,23 @@ const (
 	uploadUnknown
 	uploadBusy
 	numberInvalid
+	orderInvalid
+	attributesInvalid
 	disallowed
 	storageFull
 	interrupted
 	internal
 )
 
-// refusals are the errors this package answers of itself. NAME_UNKNOWN and REGISTRY_DISALLOWED_OPERATION are ACR's words
-// (acr-behaviour §2.5), the others OCI's codes.
+// refusals are the errors this package answers of itself. NAME_UNKNOWN, TAG_UNKNOWN (recorded by the Azure SDKs' tests) and
+// REGISTRY_DISALLOWED_OPERATION are ACR's words (acr-behaviour §2.5), the others OCI's codes.
 var refusals = [...]Error{
 	pathUnknown:        {Status: 404, Code: "UNSUPPORTED", Message: "the registry has no such path"},
 	methodUnknown:      {Status: 405, Code: "UNSUPPORTED", Message: "the operation is unsupported"},
 	nameInvalid:        {Status: 400, Code: "NAME_INVALID", Message: "invalid repository name"},
 	nameUnknown:        {Status: 404, Code: "NAME_UNKNOWN", Message: "repository name not known to registry"},
 	tagInvalid:         {Status: 400, Code: "TAG_INVALID", Message: "manifest tag did not match URI"},
+	tagUnknown:         {Status: 404, Code: "TAG_UNKNOWN", Message: "the specified tag does not exist"},
 	digestInvalid:      {Status: 400, Code: "DIGEST_INVALID", Message: "the digest is neither sha256 nor sha512, or malformed"},
 	digestMismatch:     {Status: 400, Code: "DIGEST_INVALID", Message: "provided digest did not match uploaded content"},
 	manifestUnknown:    {Status: 404, Code: "MANIFEST_UNKNOWN", Message: "manifest unknown"},
@@ -85,6 +89,11 @@ var refusals = [...]Error{
 	uploadUnknown:      {Status: 404, Code: "BLOB_UPLOAD_UNKNOWN", Message: "blob upload unknown to registry"},
 	uploadBusy:         {Status: 409, Code: "BLOB_UPLOAD_INVALID", Message: "another request is writing to this upload"},
 	numberInvalid:      {Status: 400, Code: "PAGINATION_NUMBER_INVALID", Message: "invalid number of results requested"},
+	orderInvalid:       {Status: 400, Code: "UNSUPPORTED", Message: "the order is none of none, timeasc and timedesc"},
+	attributesInvalid: {
+		Status: 400, Code: "UNSUPPORTED",
+		Message: "the body is no JSON object of deleteEnabled, writeEnabled, readEnabled and listEnabled, each true or false",
+	},
 	disallowed: {
 		Status: 405, Code: "REGISTRY_DISALLOWED_OPERATION", Reason: "locked", Detail: struct{}{},
 		Message: "The operation is disallowed on this registry, repository or image. View troubleshooting steps at " +

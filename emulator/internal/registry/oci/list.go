@@ -13,7 +13,13 @@ import (
 // maxPage is how many items a page holds at most, and without n.
 const maxPage = 1000
 
-// page reads n and last. The page it returns asks for one item more than is shown, to see whether there is a next page.
+// orders are the values of the parameter orderby (acr-behaviour §6.1).
+var orders = map[string]store.Order{
+	"": store.ByName, "none": store.ByName, "timeasc": store.OldestFirst, "timedesc": store.NewestFirst,
+}
+
+// page reads n, last and orderby. The page it returns asks for one item more than is shown, to see whether there is a next
+// page.
 func page(q url.Values) (store.Page, error) {
 	n := maxPage
 	if text := q.Get("n"); text != "" {
@@ -22,8 +28,15 @@ func page(q url.Values) (store.Page, error) {
 			return store.Page{}, numberInvalid.about(map[string]string{"n": text})
 		}
 	}
-	return store.Page{Last: q.Get("last"), N: min(n, maxPage) + 1}, nil
+	order, ok := orders[q.Get("orderby")]
+	if !ok {
+		return store.Page{}, orderInvalid.about(map[string]string{"orderby": q.Get("orderby")})
+	}
+	return store.Page{Last: q.Get("last"), N: min(n, maxPage) + 1, Order: order}, nil
 }
+
+// filters are the parameters of lists that the next page is to have too.
+var filters = [...]string{"artifactType", "digest"}
 
 // cut takes the surplus item of a page off and, if there was one, links the next page the way ACR does (acr-behaviour §6.1).
 func cut[T any](w http.ResponseWriter, c *call, items []T, p store.Page, name func(T) string) []T {
@@ -33,24 +46,32 @@ func cut[T any](w http.ResponseWriter, c *call, items []T, p store.Page, name fu
 	}
 	items = items[:n]
 	if n > 0 {
-		next := fmt.Sprintf("%s?last=%s&n=%d&orderby=", c.URL.EscapedPath(), url.QueryEscape(name(items[n-1])), n)
-		if kind := c.URL.Query().Get("artifactType"); kind != "" {
-			next += "&artifactType=" + url.QueryEscape(kind)
+		q := c.URL.Query()
+		next := fmt.Sprintf("%s?last=%s&n=%d&orderby=%s", c.URL.EscapedPath(), url.QueryEscape(name(items[n-1])), n, q.Get("orderby"))
+		for _, filter := range filters {
+			if value := q.Get(filter); value != "" {
+				next += "&" + filter + "=" + url.QueryEscape(value)
+			}
 		}
 		w.Header().Set("Link", "<"+next+`>; rel="next"`)
 	}
 	return items
 }
 
-// writeJSON answers 200 with v.
+// writeJSON answers 200 with v. ACR's answers end in a newline, as the lengths in recorded ones show.
 func writeJSON(w http.ResponseWriter, mediaType string, v any) error {
+	return writeStatus(w, http.StatusOK, mediaType, v)
+}
+
+func writeStatus(w http.ResponseWriter, status int, mediaType string, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", mediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n'))
 	return nil
 }
 
@@ -75,20 +96,10 @@ func (g *Registry) getCatalog(w http.ResponseWriter, c *call) error {
 }
 
 func (g *Registry) getTags(w http.ResponseWriter, c *call) error {
-	p, err := page(c.URL.Query())
+	list, err := g.tags(w, c, "")
 	if err != nil {
 		return err
 	}
-	list, err := g.content.Tags(c.Context(), c.repository, p)
-	if err != nil {
-		return err
-	}
-	if len(list) == 0 {
-		if err := g.knownRepository(c.Context(), c.repository); err != nil {
-			return err
-		}
-	}
-	list = cut(w, c, list, p, func(t store.Tag) string { return t.Name })
 	names := make([]string, len(list))
 	for i, t := range list {
 		names[i] = t.Name
@@ -97,6 +108,19 @@ func (g *Registry) getTags(w http.ResponseWriter, c *call) error {
 		Name string   `json:"name"`
 		Tags []string `json:"tags"`
 	}{c.repository, names})
+}
+
+// tags returns the page of tags that a request asks for, of one manifest or of all.
+func (g *Registry) tags(w http.ResponseWriter, c *call, digest string) ([]store.Tag, error) {
+	p, err := page(c.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	list, err := g.content.Tags(c.Context(), store.TagList{Repository: c.repository, Digest: digest, Page: p})
+	if err == nil && len(list) == 0 {
+		err = g.knownRepository(c.Context(), c.repository)
+	}
+	return cut(w, c, list, p, func(t store.Tag) string { return t.Name }), err
 }
 
 const indexType = "application/vnd.oci.image.index.v1+json"

@@ -68,36 +68,47 @@ func (g *Registry) knownRepository(ctx context.Context, name string) error {
 	return err
 }
 
-// deleteManifest removes a tag, or by digest a manifest with its tags.
+// deleteManifest removes a manifest with its tags, or by a tag the tag alone.
 func (g *Registry) deleteManifest(w http.ResponseWriter, c *call) error {
-	e := Event{Action: "delete", Repository: c.repository}
-	if isDigest(c.reference) {
-		if !validDigest(c.reference) {
-			return digestInvalid.about(named{Name: c.repository, Digest: c.reference})
-		}
-		gone, err := g.content.DeleteManifest(c.Context(), c.repository, c.reference)
-		if err != nil {
-			return g.deletionFailed(c, err)
-		}
-		g.files.release(gone.Size)
-		e.Digest = c.reference
-	} else {
-		t, err := g.content.DeleteTag(c.Context(), c.repository, c.reference)
-		if err != nil {
-			return g.deletionFailed(c, err)
-		}
-		e.Digest, e.Tag = t.Digest, t.Name
+	if !isDigest(c.reference) {
+		return g.deleteTag(w, c)
 	}
+	if !validDigest(c.reference) {
+		return digestInvalid.about(named{Name: c.repository, Digest: c.reference})
+	}
+	gone, err := g.content.DeleteManifest(c.Context(), c.repository, c.reference)
+	if err != nil {
+		return g.missing(c, err)
+	}
+	g.files.release(gone.Size)
 	w.WriteHeader(http.StatusAccepted)
-	g.happened(c.Context(), e)
+	g.happened(c.Context(), Event{Action: "delete", Repository: c.repository, Digest: c.reference})
 	return nil
 }
 
-func (g *Registry) deletionFailed(c *call, err error) error {
-	if errors.Is(err, store.ErrNotFound) {
+// deleteTag removes a tag. The manifest stays.
+func (g *Registry) deleteTag(w http.ResponseWriter, c *call) error {
+	t, err := g.content.DeleteTag(c.Context(), c.repository, c.reference)
+	if err != nil {
+		return g.missing(c, err)
+	}
+	w.WriteHeader(http.StatusAccepted)
+	g.happened(c.Context(), Event{Action: "delete", Repository: c.repository, Digest: t.Digest, Tag: t.Name})
+	return nil
+}
+
+// missing says what a call did not find, in the words of the API that was called; other errors it leaves as they are.
+func (g *Registry) missing(c *call, err error) error {
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	case c.endpoint != tagAttributes:
 		return g.missingManifest(c.Context(), c.repository, c.reference)
 	}
-	return err
+	if err := g.knownRepository(c.Context(), c.repository); err != nil {
+		return err
+	}
+	return tagUnknown.about(nil)
 }
 
 // DeleteRepository removes a repository with all it holds and says what that was. The error is an *Error: NAME_UNKNOWN,

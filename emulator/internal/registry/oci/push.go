@@ -132,7 +132,12 @@ func checkTags(repository string, tags ...string) error {
 
 // keepManifest commits a manifest and tells of it.
 func (g *Registry) keepManifest(ctx context.Context, repository string, m store.Manifest, tags ...string) error {
-	_, err := g.content.Manifest(ctx, repository, m.Digest)
+	image, err := g.image(ctx, repository, m.Body)
+	if err != nil {
+		return err
+	}
+	m.Image = &image
+	_, err = g.content.Manifest(ctx, repository, m.Digest)
 	added := errors.Is(err, store.ErrNotFound)
 	if err != nil && !added {
 		return err

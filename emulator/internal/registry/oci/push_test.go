@@ -256,7 +256,7 @@ func TestLocks(t *testing.T) {
 		t.Fatalf("ACR's body has 263 bytes, this one %d", len(golden))
 	}
 	set := func(a store.Attributes) {
-		if err := f.content.SetAttributes(t.Context(), store.Target{Repository: "app"}, a); err != nil {
+		if err := f.content.SetAttributes(t.Context(), store.Target{Repository: "app"}, a, store.Unlocked()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,8 @@ import (
 type Options struct {
 	// Registry is the name of the registry, letters and digits; its folder is called so, in lower case.
 	Registry string
+	// LoginServer is what ACR's own API calls the registry; empty is NAME.azurecr.io.
+	LoginServer string
 	// Content holds the rows of this registry.
 	Content store.Content
 	// BlobDir is the folder under which every registry has its own.
@@ -39,7 +41,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Registry serves the content of one registry. It is an http.Handler for /v2/.
+// Registry serves the content of one registry. It is an http.Handler for /v2/ and /acr/v1/.
 type Registry struct {
 	options Options
 	content store.Content
@@ -71,6 +73,9 @@ func New(ctx context.Context, o Options) (*Registry, error) {
 }
 
 func (o *Options) setDefaults() {
+	if o.LoginServer == "" {
+		o.LoginServer = store.Fold(o.Registry) + ".azurecr.io"
+	}
 	if o.Secret == "" {
 		o.Secret = rand.Text()
 	}
@@ -104,6 +109,9 @@ func (g *Registry) Remove() error {
 	return errors.Join(g.Close(), os.RemoveAll(g.files.dir))
 }
 
+// Held returns the bytes that the registry holds now: blobs, manifests and unfinished uploads. Nothing is counted for it.
+func (g *Registry) Held() int64 { return g.files.held.Load() }
+
 // call is one request, parsed.
 type call struct {
 	*http.Request
@@ -132,6 +140,19 @@ var table = map[endpoint]methods{
 		http.MethodGet: (*Registry).continueUpload, http.MethodPatch: (*Registry).continueUpload,
 		http.MethodPut: (*Registry).continueUpload, http.MethodDelete: (*Registry).continueUpload,
 	},
+
+	repositoryAttributes: {
+		http.MethodGet: (*Registry).getRepository, http.MethodPatch: (*Registry).patchAttributes,
+		http.MethodDelete: (*Registry).deleteRepository,
+	},
+	tagAttributes: {
+		http.MethodGet: (*Registry).getTag, http.MethodPatch: (*Registry).patchAttributes, http.MethodDelete: (*Registry).deleteTag,
+	},
+	tagsAttributes: {http.MethodGet: (*Registry).listTags},
+	manifestAttributes: {
+		http.MethodGet: (*Registry).getManifestAttributes, http.MethodPatch: (*Registry).patchAttributes,
+	},
+	manifestsAttributes: {http.MethodGet: (*Registry).listManifests},
 }
 
 // ServeHTTP implements http.Handler.

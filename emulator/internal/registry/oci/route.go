@@ -15,6 +15,12 @@ const (
 	uploads            // /v2/NAME/blobs/uploads/
 	upload             // /v2/NAME/blobs/uploads/UUID
 	referrers          // /v2/NAME/referrers/DIGEST
+
+	repositoryAttributes // /acr/v1/NAME
+	tagAttributes        // /acr/v1/NAME/_tags/TAG
+	tagsAttributes       // /acr/v1/NAME/_tags
+	manifestAttributes   // /acr/v1/NAME/_manifests/DIGEST
+	manifestsAttributes  // /acr/v1/NAME/_manifests
 )
 
 // route is a parsed path. Reference is what follows the endpoint's own words: a tag, digest or upload.
@@ -24,21 +30,55 @@ type route struct {
 	reference  string
 }
 
-// parse reads a path, from its end, since a repository name may contain any of the words. The repository is not checked.
+// apis are the APIs, by the beginning of their paths: what both have is read by parse, the rest by a function for each.
+var apis = [...]struct {
+	prefix string
+	within func(rest string) route
+}{{"/v2", parseRepository}, {"/acr/v1", parseACR}}
+
+// parse reads a path. The repository is not checked.
 func parse(path string) route {
-	rest, ok := strings.CutPrefix(path, "/v2")
+	for _, api := range apis {
+		rest, ok := strings.CutPrefix(path, api.prefix)
+		switch {
+		case !ok:
+			continue
+		case rest == "", rest == "/":
+			return route{endpoint: base}
+		case rest == "/_catalog":
+			return route{endpoint: catalog}
+		case rest[0] == '/':
+			return api.within(rest[1:])
+		}
+	}
+	return route{}
+}
+
+// parseACR reads the rest of a path of ACR's own API, whose words begin with a character that no part of a name begins with.
+func parseACR(rest string) route {
+	name, words, within := strings.Cut(rest, "/_")
+	list, reference, one := strings.Cut(words, "/")
 	switch {
-	case !ok:
+	case strings.HasPrefix(rest, "_"), one && reference == "":
 		return route{}
-	case rest == "", rest == "/":
-		return route{endpoint: base}
-	case rest == "/_catalog":
-		return route{endpoint: catalog}
-	case rest[0] != '/':
+	case !within:
+		return route{repositoryAttributes, name, ""}
+	}
+	e := attributeLists[list]
+	if one {
+		e = attributeItems[list]
+	}
+	if e == unknown {
 		return route{}
 	}
-	return parseRepository(rest[1:])
+	return route{e, name, reference}
 }
+
+// The words of ACR's own API below a repository, without and with a reference after them.
+var (
+	attributeLists = map[string]endpoint{"tags": tagsAttributes, "manifests": manifestsAttributes}
+	attributeItems = map[string]endpoint{"tags": tagAttributes, "manifests": manifestAttributes}
+)
 
 // suffixes are the endpoints within a repository: the words before the reference. A fixed reference is part of the path.
 var suffixes = [...]struct {
@@ -54,6 +94,7 @@ var suffixes = [...]struct {
 	{"/referrers/", "", referrers},
 }
 
+// parseRepository reads the rest of a path of the OCI API from its end, since a repository name may contain any of the words.
 func parseRepository(rest string) route {
 	head, reference := cutLast(rest)
 	for _, s := range suffixes {

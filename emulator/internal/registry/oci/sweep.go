@@ -12,7 +12,7 @@ import (
 )
 
 // recover counts what the registry holds and puts uploads in order: a file without a session goes, and so does a session
-// whose file lacks acknowledged bytes (only a power cut does that).
+// whose file lacks acknowledged bytes (only a power cut does that). Manifests of an earlier version it looks at, once.
 func (g *Registry) recover(ctx context.Context) error {
 	held, err := g.content.Size(ctx)
 	if err != nil {
@@ -38,7 +38,7 @@ func (g *Registry) recover(ctx context.Context) error {
 		}
 		known[u.UUID] = true
 	}
-	return g.removeStrangers(known)
+	return errors.Join(g.removeStrangers(known), g.describeOld(ctx))
 }
 
 // removeStrangers removes the upload files that are not known. They are not counted yet.
@@ -99,8 +99,12 @@ func (g *Registry) reclaim(ctx context.Context) {
 	}
 }
 
-// Sweep removes what nobody will ask for again: files of blobs without a row, which a killed process may leave, and uploads
-// begun before the given time. It looks at all files, so it belongs in the background.
+// blobGrace is how long a blob that no manifest in its repository needs is kept after it was pushed or mounted: the manifest
+// may be on its way.
+const blobGrace = time.Hour
+
+// Sweep removes what nobody will ask for again: uploads begun before the given time, blobs that no manifest needs any more,
+// and files of blobs without a row, which a killed process may leave. It looks at all files, so it belongs in the background.
 func (g *Registry) Sweep(ctx context.Context, before time.Time) error {
 	open, err := g.content.Uploads(ctx)
 	if err != nil {
@@ -113,6 +117,9 @@ func (g *Registry) Sweep(ctx context.Context, before time.Time) error {
 			}
 		}
 	}
+	if err := g.collect(ctx); err != nil {
+		return err
+	}
 	return filepath.WalkDir(filepath.Join(g.files.dir, "sha256"), func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -122,6 +129,19 @@ func (g *Registry) Sweep(ctx context.Context, before time.Time) error {
 		}
 		return g.removeOrphan(ctx, path, "sha256:"+e.Name())
 	})
+}
+
+// collect removes the blobs that no manifest needs, unless a push is under way, which may be about to need one.
+func (g *Registry) collect(ctx context.Context) error {
+	if !g.pushes.TryLock() {
+		return nil
+	}
+	_, err := g.unlink(func() (store.Removed, error) {
+		return g.content.UnlinkUnused(ctx, g.options.Now().Add(-blobGrace))
+	})
+	g.pushes.Unlock()
+	g.reclaim(ctx)
+	return err
 }
 
 // expire ends an upload unless a request is writing to it.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
@@ -28,13 +29,17 @@ func (c *content) LinkBlob(ctx context.Context, repository string, b store.Blob)
 			c.name, b.Digest, b.Stored, b.Size); err != nil {
 			return err
 		}
-		return s.exec("INSERT OR IGNORE INTO links (registry, repository, digest) VALUES (?, ?, ?)", c.name, repository, b.Digest)
+		return s.exec(`INSERT INTO links (registry, repository, digest, linked) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET linked = excluded.linked`, c.name, repository, b.Digest, stamp(c.now()))
 	})
 }
 
 // UnlinkBlob implements store.Blobs.
 func (c *content) UnlinkBlob(ctx context.Context, repository, digest string) (gone store.Removed, err error) {
 	err = c.write(ctx, func(s *session) error {
+		if err := c.unlinkable(s, repository, digest); err != nil {
+			return err
+		}
 		n, err := s.affected("DELETE FROM links WHERE registry = ? AND repository = ? AND digest = ?", c.name, repository, digest)
 		if err != nil {
 			return err
@@ -43,6 +48,36 @@ func (c *content) UnlinkBlob(ctx context.Context, repository, digest string) (go
 			return store.ErrNotFound
 		}
 		gone.Blobs, err = c.removeName(s, digest)
+		return err
+	})
+	return gone, err
+}
+
+// unlinkable reports ErrLocked if the repository, or a manifest in it that has the blob, or a tag of that, is locked.
+func (c *content) unlinkable(s *session, repository, digest string) error {
+	locked, err := one(s, value[bool], `SELECT
+		EXISTS (SELECT 1 FROM repositories WHERE registry = ?1 AND name = ?2 AND attributes & ?4 = 0) OR
+		EXISTS (SELECT 1 FROM parts p
+			JOIN manifests m ON m.registry = ?1 AND m.repository = ?2 AND m.digest = p.manifest
+			WHERE p.registry = ?1 AND p.repository = ?2 AND p.blob = ?3 AND (m.attributes & ?5 <> ?5 OR EXISTS (
+				SELECT 1 FROM tags WHERE registry = ?1 AND repository = ?2 AND digest = p.manifest AND attributes & ?5 <> ?5)))`,
+		c.name, repository, digest, mayWrite, mayRemove)
+	if err == nil && locked {
+		return store.ErrLocked
+	}
+	return err
+}
+
+// UnlinkUnused implements store.Blobs.
+func (c *content) UnlinkUnused(ctx context.Context, before time.Time) (gone store.Removed, err error) {
+	err = c.write(ctx, func(s *session) error {
+		n, err := s.affected(`DELETE FROM links AS l WHERE registry = ?1 AND linked < ?2 AND NOT EXISTS (
+			SELECT 1 FROM parts WHERE registry = ?1 AND repository = l.repository AND blob = l.digest)
+			AND NOT EXISTS (SELECT 1 FROM manifests WHERE registry = ?1 AND architecture IS NULL)`, c.name, stamp(before))
+		if err != nil || n == 0 {
+			return err
+		}
+		gone.Blobs, err = c.removeUnlinked(s)
 		return err
 	})
 	return gone, err

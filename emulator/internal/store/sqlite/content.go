@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
@@ -63,6 +66,30 @@ func limit(p store.Page) int {
 	}
 	return p.N
 }
+
+// ordered is the end of a list's query: the rows after the last one shown, in order, as many as fit the page. It is one seek
+// in an index, whatever the order: key is the column of names, table the one that they and their times are in.
+func (c *content) ordered(s *session, table, key, repository string, p store.Page) (clause string, args []any, err error) {
+	if p.Order == store.ByName {
+		return fmt.Sprintf(" AND %[1]s > ? ORDER BY %[1]s LIMIT ?", key), []any{p.Last, limit(p)}, nil
+	}
+	where := fmt.Sprintf("SELECT updated FROM %s WHERE registry = ? AND repository = ? AND %s = ?", table, key)
+	from, err := one(s, value[int64], where, c.name, repository, p.Last)
+	if errors.Is(err, store.ErrNotFound) {
+		from, p.Last, err = beginnings[p.Order], "", nil
+	}
+	clause = fmt.Sprintf(sequences[p.Order], key)
+	return clause, []any{from, p.Last, limit(p)}, err
+}
+
+// sequences are the clauses that go on by time, and beginnings the times that come before all.
+var (
+	sequences = map[store.Order]string{
+		store.OldestFirst: " AND (updated, %[1]s) > (?, ?) ORDER BY updated, %[1]s LIMIT ?",
+		store.NewestFirst: " AND (updated, %[1]s) < (?, ?) ORDER BY updated DESC, %[1]s DESC LIMIT ?",
+	}
+	beginnings = map[store.Order]int64{store.OldestFirst: math.MinInt64, store.NewestFirst: math.MaxInt64}
+)
 
 // The bits of the column attributes.
 const (

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -9,7 +11,8 @@ import (
 )
 
 const (
-	manifestColumns = "m.digest, m.media_type, m.artifact_type, m.subject, m.annotations, m.size, m.created, m.updated, m.attributes"
+	manifestColumns = `m.digest, m.media_type, m.artifact_type, m.subject, m.annotations, m.size, m.created, m.updated,
+		m.image_size, m.config_type, m.architecture, m.os, m.attributes`
 
 	byDigest = "SELECT " + manifestColumns + `, r.attributes & m.attributes, m.body FROM manifests m
 		JOIN repositories r ON r.registry = m.registry AND r.name = m.repository
@@ -23,10 +26,16 @@ const (
 func manifest(r scanner) (m store.Manifest, err error) {
 	var created, updated int64
 	var own, effective int
+	var image store.Image
+	var architecture sql.NullString
 	err = r.Scan(&m.Digest, &m.MediaType, &m.ArtifactType, &m.Subject, (*[]byte)(&m.Annotations), &m.Size, &created, &updated,
-		&own, &effective, &m.Body)
+		&image.Size, &image.ConfigMediaType, &architecture, &image.OS, &own, &effective, &m.Body)
 	m.Created, m.Updated = instant(created), instant(updated)
 	m.Attributes, m.Readable = attributes(own), effective&mayRead != 0
+	if architecture.Valid {
+		image.Architecture = architecture.String
+		m.Image = &image
+	}
 	return m, err
 }
 
@@ -40,10 +49,69 @@ func (c *content) Manifest(ctx context.Context, repository, reference string) (s
 }
 
 // Manifests implements store.Manifests.
-func (c *content) Manifests(ctx context.Context, repository string, p store.Page) ([]store.Manifest, error) {
-	return list(ctx, c, manifest, "SELECT "+manifestColumns+`, m.attributes, NULL FROM manifests m
-		WHERE registry = ? AND repository = ? AND digest > ? AND attributes & ? <> 0 ORDER BY digest LIMIT ?`,
-		c.name, repository, p.Last, mayList, limit(p))
+func (c *content) Manifests(ctx context.Context, repository string, p store.Page) (manifests []store.Manifest, err error) {
+	err = c.read(ctx, func(s *session) error {
+		clause, args, err := c.ordered(s, "manifests", "digest", repository, p)
+		if err != nil {
+			return err
+		}
+		args = append([]any{c.name, repository, mayList}, args...)
+		manifests, err = all(s, manifest, "SELECT "+manifestColumns+`, m.attributes, NULL FROM manifests m
+			WHERE registry = ? AND repository = ? AND attributes & ? <> 0`+clause, args...)
+		for i := 0; i < len(manifests) && err == nil; i++ {
+			m := &manifests[i]
+			m.Tags, err = all(s, value[string], `SELECT name FROM tags
+				WHERE registry = ? AND repository = ? AND digest = ? AND attributes & ? <> 0 ORDER BY name`,
+				c.name, repository, m.Digest, mayList)
+		}
+		return err
+	})
+	return manifests, err
+}
+
+// ImagesSize implements store.Manifests. The sum ends where JSON's readers stop to be exact, whatever manifests claim.
+func (c *content) ImagesSize(ctx context.Context, repository string, digests []string) (int64, error) {
+	list, err := json.Marshal(digests)
+	if err != nil {
+		return 0, err
+	}
+	return get(ctx, c, value[int64], `SELECT CAST(min(total(image_size), 9007199254740991) AS INTEGER) FROM manifests
+		WHERE registry = ? AND repository = ? AND digest IN (SELECT value FROM json_each(?))`, c.name, repository, string(list))
+}
+
+// undescribedAtOnce bounds what Undescribed holds in memory.
+const undescribedAtOnce = 16
+
+// Undescribed implements store.Manifests.
+func (c *content) Undescribed(ctx context.Context) ([]store.Undescribed, error) {
+	return list(ctx, c, func(r scanner) (u store.Undescribed, err error) {
+		err = r.Scan(&u.Repository, &u.Digest, &u.MediaType, &u.Body)
+		return u, err
+	}, "SELECT repository, digest, media_type, body FROM manifests WHERE registry = ? AND architecture IS NULL LIMIT ?",
+		c.name, undescribedAtOnce)
+}
+
+// Describe implements store.Manifests.
+func (c *content) Describe(ctx context.Context, repository, digest string, image store.Image) error {
+	return c.write(ctx, func(s *session) error {
+		n, err := s.affected(`UPDATE manifests SET image_size = ?, config_type = ?, architecture = ?, os = ?
+			WHERE registry = ? AND repository = ? AND digest = ? AND architecture IS NULL`,
+			image.Size, image.ConfigMediaType, image.Architecture, image.OS, c.name, repository, digest)
+		if err != nil || n == 0 {
+			return err
+		}
+		return c.putParts(s, repository, digest, image.Blobs)
+	})
+}
+
+// putParts notes which blobs a manifest needs. The same digest always needs the same ones.
+func (c *content) putParts(s *session, repository, digest string, blobs []string) error {
+	list, err := json.Marshal(blobs)
+	if err != nil {
+		return err
+	}
+	return s.exec(`INSERT OR IGNORE INTO parts (registry, repository, manifest, blob)
+		SELECT ?, ?, ?, value FROM json_each(?)`, c.name, repository, digest, string(list))
 }
 
 // Referrers implements store.Manifests.
@@ -60,16 +128,33 @@ func (c *content) PutManifest(ctx context.Context, repository string, m store.Ma
 		if err := c.touchRepository(s, repository, now); err != nil {
 			return err
 		}
-		err := s.exec(`INSERT INTO manifests
-			(registry, repository, digest, media_type, artifact_type, subject, annotations, size, created, updated, body)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)
-			ON CONFLICT DO UPDATE SET media_type = excluded.media_type, updated = excluded.updated`,
-			c.name, repository, m.Digest, m.MediaType, m.ArtifactType, m.Subject, []byte(m.Annotations), len(m.Body), now, m.Body)
+		err := c.putManifest(s, repository, m, now)
 		for i := 0; i < len(tags) && err == nil; i++ {
 			err = c.putTag(s, repository, store.Tag{Name: tags[i], Digest: m.Digest}, now)
 		}
 		return err
 	})
+}
+
+func (c *content) putManifest(s *session, repository string, m store.Manifest, now int64) error {
+	var image store.Image
+	architecture := sql.NullString{}
+	if m.Image != nil {
+		image = *m.Image
+		architecture = sql.NullString{String: image.Architecture, Valid: true}
+	}
+	err := s.exec(`INSERT INTO manifests
+		(registry, repository, digest, media_type, artifact_type, subject, annotations, size, created, updated, body,
+			image_size, config_type, architecture, os)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14)
+		ON CONFLICT DO UPDATE SET media_type = excluded.media_type, updated = excluded.updated, image_size = excluded.image_size,
+			config_type = excluded.config_type, architecture = excluded.architecture, os = excluded.os`,
+		c.name, repository, m.Digest, m.MediaType, m.ArtifactType, m.Subject, []byte(m.Annotations), len(m.Body), now, m.Body,
+		image.Size, image.ConfigMediaType, architecture, image.OS)
+	if err != nil || len(image.Blobs) == 0 {
+		return err
+	}
+	return c.putParts(s, repository, m.Digest, image.Blobs)
 }
 
 // touchRepository creates the repository or notes that it was written to, unless it is locked.
@@ -104,7 +189,8 @@ func (c *content) DeleteManifest(ctx context.Context, repository, digest string)
 		}
 		gone.Tags, err = all(s, value[string],
 			"DELETE FROM tags WHERE registry = ? AND repository = ? AND digest = ? RETURNING name", c.name, repository, digest)
-		return errors.Join(err, c.removeEmptied(s, repository))
+		forget := "DELETE FROM parts WHERE registry = ? AND repository = ? AND manifest = ?"
+		return errors.Join(err, s.exec(forget, c.name, repository, digest), c.removeEmptied(s, repository))
 	})
 	return gone, err
 }

@@ -60,29 +60,31 @@ func (c *content) removeRepository(s *session, name string) (gone store.Removed,
 	if err != nil {
 		return gone, err
 	}
-	if err := s.exec("DELETE FROM repositories WHERE registry = ? AND name = ?", c.name, name); err != nil {
-		return gone, err
-	}
-	if err := s.exec("DELETE FROM links WHERE registry = ? AND repository = ?", c.name, name); err != nil {
-		return gone, err
+	for _, query := range [...]string{
+		"DELETE FROM repositories WHERE registry = ? AND name = ?",
+		"DELETE FROM parts WHERE registry = ? AND repository = ?",
+		"DELETE FROM links WHERE registry = ? AND repository = ?",
+	} {
+		if err := s.exec(query, c.name, name); err != nil {
+			return gone, err
+		}
 	}
 	gone.Blobs, err = c.removeUnlinked(s)
 	return gone, err
 }
 
 // SetAttributes implements store.Repositories.
-func (c *content) SetAttributes(ctx context.Context, t store.Target, a store.Attributes) error {
-	query, args := "UPDATE repositories SET attributes = ?, updated = ? WHERE registry = ? AND name = ?", []any{t.Repository}
+func (c *content) SetAttributes(ctx context.Context, t store.Target, a, mask store.Attributes) error {
+	const set = " SET attributes = (attributes & ~?1) | (?2 & ?1) WHERE registry = ?3 AND "
+	query, args := "UPDATE repositories"+set+"name = ?4", []any{attributeBits(mask), attributeBits(a), c.name, t.Repository}
 	switch {
 	case t.Tag != "":
-		query = "UPDATE tags SET attributes = ?, updated = ? WHERE registry = ? AND repository = ? AND name = ?"
-		args = append(args, t.Tag)
+		query, args = "UPDATE tags"+set+"repository = ?4 AND name = ?5", append(args, t.Tag)
 	case t.Digest != "":
-		query = "UPDATE manifests SET attributes = ?, updated = ? WHERE registry = ? AND repository = ? AND digest = ?"
-		args = append(args, t.Digest)
+		query, args = "UPDATE manifests"+set+"repository = ?4 AND digest = ?5", append(args, t.Digest)
 	}
 	return c.write(ctx, func(s *session) error {
-		n, err := s.affected(query, append([]any{attributeBits(a), stamp(c.now()), c.name}, args...)...)
+		n, err := s.affected(query, args...)
 		if err == nil && n == 0 {
 			return store.ErrNotFound
 		}

@@ -1,9 +1,32 @@
 package sqlite
 
-// version is written to a file's user_version. A file with another one is refused: there is nothing yet to migrate from.
-const version = 1
+// version is written to a file's user_version: the number of migrations that the file has been through, and one. A file
+// with a higher one is refused.
+var version = len(migrations) + 1
 
-// schema keeps text keys as clients write them: rows can be read with any SQLite shell, and a page of a list is one seek in
+// migrations lead from the first schema to the one of today, a step each. Steps are never changed once released: files
+// have been through them. A new file goes through all.
+var migrations = [...]string{
+	// 2: what ACR tells of manifests, lists by time, and which blobs a manifest needs. Architecture is null in manifests
+	// that nobody has looked at yet. Links that are there count as new, since an upload may be under way.
+	`
+ALTER TABLE manifests ADD COLUMN image_size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE manifests ADD COLUMN config_type TEXT NOT NULL DEFAULT '';
+ALTER TABLE manifests ADD COLUMN architecture TEXT;
+ALTER TABLE manifests ADD COLUMN os TEXT NOT NULL DEFAULT '';
+CREATE INDEX undescribed ON manifests (registry) WHERE architecture IS NULL;
+CREATE INDEX manifests_by_time ON manifests (registry, repository, updated, digest);
+CREATE INDEX tags_by_time ON tags (registry, repository, updated, name);
+ALTER TABLE links ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;
+UPDATE links SET linked = unixepoch() * 1000000000;
+CREATE TABLE parts (
+	registry TEXT, repository TEXT, blob TEXT, manifest TEXT,
+	PRIMARY KEY (registry, repository, blob, manifest)) WITHOUT ROWID;
+CREATE INDEX parts_of ON parts (registry, repository, manifest);
+`,
+}
+
+// schema is the first one. It keeps text keys as clients write them: rows can be read with any SQLite shell, and a page of a list is one seek in
 // a primary key. Only manifests has a rowid, since its bodies are too long for a tree that keeps rows beside keys.
 // Attributes are a bit set, so that the rights of a tag, its manifest and its repository meet with &.
 const schema = `
@@ -40,4 +63,4 @@ CREATE TABLE uploads (
 `
 
 // tables are those that hold content, one registry's rows told from another's by the column registry.
-var tables = [...]string{"repositories", "manifests", "tags", "blobs", "links", "uploads"}
+var tables = [...]string{"repositories", "manifests", "tags", "blobs", "links", "parts", "uploads"}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
@@ -36,8 +37,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Open opens the database, creating the file if need be. A file that is no database, or that another
-// version made, is an error. The file is for its owner's eyes only.
+// Open opens the database, creating the file if need be. A file that is no database, or that a later
+// version made, is an error; one of an earlier version is brought up to date. The file is for its owner's eyes only.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{now: o.Now}
 	if s.now == nil {
@@ -99,17 +100,20 @@ func source(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: pragmas.Encode()}).String()
 }
 
-// prepare creates the tables of a new database and refuses a file of another version.
+// prepare creates the tables of a new database, brings those of an older one up to date and refuses a newer file, all in
+// one transaction.
 func (c *conn) prepare(ctx context.Context) error {
 	return c.write(ctx, func(s *session) error {
 		have, err := one(s, value[int], "PRAGMA user_version")
 		if err != nil || have == version {
 			return err
 		}
-		if have != 0 {
+		if have < 0 || have > version {
 			return fmt.Errorf("it has version %d, this program writes version %d: use another data directory", have, version)
 		}
-		_, err = c.sql.ExecContext(s.ctx, fmt.Sprintf("%s PRAGMA user_version = %d", schema, version))
+		steps := append([]string{schema}, migrations[:]...)
+		steps = append(steps[have:], fmt.Sprintf("PRAGMA user_version = %d", version))
+		_, err = c.sql.ExecContext(s.ctx, strings.Join(steps, "\n"))
 		return err
 	})
 }

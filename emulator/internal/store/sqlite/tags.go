@@ -22,9 +22,20 @@ func (c *content) Tag(ctx context.Context, repository, name string) (store.Tag, 
 }
 
 // Tags implements store.Tags.
-func (c *content) Tags(ctx context.Context, repository string, p store.Page) ([]store.Tag, error) {
-	return list(ctx, c, tag, tagColumns+"AND name > ? AND attributes & ? <> 0 ORDER BY name LIMIT ?",
-		c.name, repository, p.Last, mayList, limit(p))
+func (c *content) Tags(ctx context.Context, l store.TagList) (tags []store.Tag, err error) {
+	err = c.read(ctx, func(s *session) error {
+		clause, args, err := c.ordered(s, "tags", "name", l.Repository, l.Page)
+		if err != nil {
+			return err
+		}
+		query, before := tagColumns+"AND attributes & ? <> 0", []any{c.name, l.Repository, mayList}
+		if l.Digest != "" {
+			query, before = query+" AND digest = ?", append(before, l.Digest)
+		}
+		tags, err = all(s, tag, query+clause, append(before, args...)...)
+		return err
+	})
+	return tags, err
 }
 
 // DeleteTag implements store.Tags.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func someManifest(letter string) store.Manifest {
 	return store.Manifest{
 		Digest: digest(letter), MediaType: "application/vnd.oci.image.manifest.v1+json", ArtifactType: "example/" + letter,
 		Annotations: json.RawMessage(`{"k":"v"}`), Size: int64(len(body)), Body: body,
+		Image: &store.Image{Size: int64(letter[0]), ConfigMediaType: "example/config", Architecture: "amd64", OS: "linux"},
 	}
 }
 
@@ -47,6 +49,11 @@ func manifests(t *testing.T, s store.Store) {
 		wantErr(t, err, store.ErrNotFound)
 	}
 
+	first := must(c.Manifests(ctx, "team/app", store.Page{N: 1}))(t)
+	want.Body, want.Readable, want.Tags = nil, true, []string{"latest", "v1"}
+	if d := cmp.Diff([]store.Manifest{want}, first, cmpopts.IgnoreFields(store.Manifest{}, "Created", "Updated")); d != "" {
+		t.Fatalf("first page (-want +got)\n%s", d)
+	}
 	page := must(c.Manifests(ctx, "team/app", store.Page{N: 1, Last: a.Digest}))(t)
 	if len(page) != 1 || page[0].Digest != b.Digest || page[0].Body != nil {
 		t.Fatalf("second page: %+v", page)
@@ -86,7 +93,7 @@ func tags(t *testing.T, s store.Store) {
 		{store.Page{Last: "c"}, ""},
 	} {
 		var names []string
-		for _, tag := range must(c.Tags(ctx, "app", row.page))(t) {
+		for _, tag := range must(c.Tags(ctx, store.TagList{Repository: "app", Page: row.page}))(t) {
 			names = append(names, tag.Name)
 		}
 		equal(t, fmt.Sprint(row.page), strings.Join(names, " "), row.want)
@@ -195,7 +202,7 @@ func locks(t *testing.T, s store.Store) {
 		} {
 			c := s.Content(fmt.Sprintf("web%d%s", i, name))
 			ok(t, c.PutManifest(t.Context(), "app", someManifest("a"), "v1"))
-			ok(t, c.SetAttributes(t.Context(), row.target, row.set))
+			ok(t, c.SetAttributes(t.Context(), row.target, row.set, store.Unlocked()))
 			equal(t, fmt.Sprintf("%+v readable by tag", row), must(c.Manifest(t.Context(), "app", "v1"))(t).Readable, !row.hidden)
 			var want error
 			if strings.Contains(row.refused, name) {
@@ -206,25 +213,184 @@ func locks(t *testing.T, s store.Store) {
 			}
 		}
 	}
-	wantErr(t, s.Content("web").SetAttributes(t.Context(), repository, noRead), store.ErrNotFound)
+	wantErr(t, s.Content("web").SetAttributes(t.Context(), repository, noRead, store.Unlocked()), store.ErrNotFound)
 	unlisted(t, s.Content("hidden"), noList)
 }
 
 func unlisted(t *testing.T, c store.Content, noList store.Attributes) {
 	ctx := t.Context()
 	ok(t, c.PutManifest(ctx, "app", someManifest("a"), "v1", "v2"))
-	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app", Tag: "v1"}, noList))
-	if list := must(c.Tags(ctx, "app", store.Page{}))(t); len(list) != 1 || list[0].Name != "v2" {
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app", Tag: "v1"}, noList, store.Unlocked()))
+	if list := must(c.Tags(ctx, store.TagList{Repository: "app"}))(t); len(list) != 1 || list[0].Name != "v2" {
 		t.Errorf("listed tags %v", list)
 	}
-	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, noList))
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{Delete: true}, store.Attributes{List: true}))
 	equal(t, "catalog", repositoryNames(t, c, store.Page{}), "")
 	ok(t, c.LinkBlob(ctx, "app", store.Blob{Digest: digest("1"), Stored: digest("1")}))
 	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, true)
-	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{}))
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{}, store.Attributes{Read: true, List: true}))
 	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, false)
-	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, noList))
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Unlocked(), store.Attributes{Read: true}))
 	equal(t, "attributes", must(c.Repository(ctx, "app"))(t).Attributes, noList)
+}
+
+// orders updates the tags a and c at one time, d later, and b, though it was the first, last of all.
+func orders(t *testing.T, s store.Store) {
+	ctx, c := t.Context(), s.Content("web")
+	for _, step := range []struct {
+		letter string
+		tags   []string
+	}{{"b", []string{"b"}}, {"a", []string{"c", "a"}}, {"d", []string{"d"}}, {"b", []string{"b"}}} {
+		ok(t, c.PutManifest(ctx, "app", someManifest(step.letter), step.tags...))
+	}
+	ok(t, c.PutManifest(ctx, "app2", someManifest("e"), "e"))
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app", Tag: "a"}, store.Unlocked(), store.Unlocked()))
+
+	for _, row := range []struct {
+		list store.TagList
+		want string
+	}{
+		{store.TagList{Page: store.Page{Order: store.NewestFirst}}, "b d c a"},
+		{store.TagList{Page: store.Page{Order: store.OldestFirst}}, "a c d b"},
+		{store.TagList{Page: store.Page{Order: store.NewestFirst, N: 2}}, "b d"},
+		{store.TagList{Page: store.Page{Order: store.NewestFirst, N: 1, Last: "d"}}, "c"},
+		{store.TagList{Page: store.Page{Order: store.NewestFirst, N: 2, Last: "c"}}, "a"},
+		{store.TagList{Page: store.Page{Order: store.NewestFirst, Last: "a"}}, ""},
+		{store.TagList{Page: store.Page{Order: store.OldestFirst, Last: "a"}}, "c d b"},
+		{store.TagList{Page: store.Page{Order: store.OldestFirst, N: 1, Last: "gone"}}, "a"},
+		{store.TagList{Page: store.Page{Order: store.NewestFirst, N: 1, Last: "gone"}}, "b"},
+		{store.TagList{Digest: digest("a")}, "a c"},
+		{store.TagList{Digest: digest("a"), Page: store.Page{Last: "a"}}, "c"},
+		{store.TagList{Digest: digest("a"), Page: store.Page{Order: store.NewestFirst, Last: "d"}}, "c a"},
+		{store.TagList{Digest: digest("f")}, ""},
+	} {
+		row.list.Repository = "app"
+		var names []string
+		for _, tag := range must(c.Tags(ctx, row.list))(t) {
+			names = append(names, tag.Name)
+		}
+		equal(t, fmt.Sprintf("%+v", row.list), strings.Join(names, " "), row.want)
+	}
+	for order, want := range map[store.Order]string{store.ByName: "a b d", store.OldestFirst: "a d b", store.NewestFirst: "b d a"} {
+		var letters []string
+		for p := (store.Page{Order: order, N: 1}); ; p.Last = digest(letters[len(letters)-1]) {
+			page := must(c.Manifests(ctx, "app", p))(t)
+			if len(page) == 0 {
+				break
+			}
+			letters = append(letters, page[0].Digest[7:8])
+		}
+		equal(t, fmt.Sprintf("manifests in order %d", order), strings.Join(letters, " "), want)
+	}
+}
+
+func images(t *testing.T, s store.Store) {
+	ctx, c := t.Context(), s.Content("web")
+	plain := someManifest("c")
+	plain.Image = nil
+	ok(t, c.PutManifest(ctx, "app", someManifest("a")))
+	ok(t, c.PutManifest(ctx, "app", someManifest("b")))
+	ok(t, c.PutManifest(ctx, "app", plain))
+	ok(t, c.PutManifest(ctx, "other", someManifest("d")))
+	for _, row := range []struct {
+		letters string
+		want    int64
+	}{{"", 0}, {"a", 'a'}, {"ab", 'a' + 'b'}, {"aa", 'a'}, {"adf", 'a'}} {
+		var digests []string
+		for _, letter := range row.letters {
+			digests = append(digests, digest(string(letter)))
+		}
+		equal(t, "size of "+row.letters, must(c.ImagesSize(ctx, "app", digests))(t), row.want)
+	}
+
+	left := must(c.Undescribed(ctx))(t)
+	if len(left) != 1 || left[0].Repository != "app" || left[0].Digest != plain.Digest || string(left[0].Body) != string(plain.Body) {
+		t.Fatalf("undescribed: %+v", left)
+	}
+	image := store.Image{Size: 7, OS: "linux"}
+	ok(t, c.Describe(ctx, "app", digest("c"), image))
+	ok(t, c.Describe(ctx, "app", digest("c"), store.Image{Size: 8}))
+	ok(t, c.Describe(ctx, "app", digest("f"), image))
+	equal(t, "described", *must(c.Manifest(ctx, "app", digest("c")))(t).Image, image)
+	equal(t, "undescribed", len(must(c.Undescribed(ctx))(t)), 0)
+
+	for _, letter := range []string{"e", "f"} {
+		huge := someManifest(letter)
+		huge.Image = &store.Image{Size: math.MaxInt64}
+		ok(t, c.PutManifest(ctx, "app", huge))
+	}
+	equal(t, "the largest size", must(c.ImagesSize(ctx, "app", []string{digest("e"), digest("f")}))(t), int64(1<<53-1))
+}
+
+// unused links two blobs that a manifest needs in one of two repositories, and one that nothing needs.
+func unused(t *testing.T, s store.Store) {
+	ctx, c := t.Context(), s.Content("web")
+	for _, at := range [][2]string{{"app", "1"}, {"app", "2"}, {"app", "3"}, {"other", "1"}} {
+		ok(t, c.LinkBlob(ctx, at[0], store.Blob{Digest: digest(at[1]), Stored: digest(at[1]), Size: 1}))
+	}
+	m := someManifest("a")
+	m.Image.Blobs = []string{digest("1"), digest("2"), digest("1")}
+	ok(t, c.PutManifest(ctx, "app", m, "v1"))
+	ok(t, c.PutManifest(ctx, "app", m, "v2"))
+	linked := func(want string) {
+		t.Helper()
+		var have []string
+		for _, at := range [][2]string{{"app", "1"}, {"app", "2"}, {"app", "3"}, {"other", "1"}} {
+			if _, err := c.Blob(ctx, at[0], digest(at[1])); err == nil {
+				have = append(have, at[0]+at[1])
+			}
+		}
+		equal(t, "links", strings.Join(have, " "), want)
+	}
+	old, later := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+
+	equal(t, "young", must(c.UnlinkUnused(ctx, old))(t), store.Removed{})
+	linked("app1 app2 app3 other1")
+	equal(t, "unused", must(c.UnlinkUnused(ctx, later))(t).Blobs, []string{digest("3")})
+	linked("app1 app2")
+	equal(t, "nothing left", must(c.UnlinkUnused(ctx, later))(t), store.Removed{})
+
+	older := someManifest("b")
+	older.Image = nil
+	ok(t, c.PutManifest(ctx, "app", older))
+	must(c.DeleteManifest(ctx, "app", m.Digest))(t)
+	equal(t, "while a manifest was not looked at", must(c.UnlinkUnused(ctx, later))(t), store.Removed{})
+	ok(t, c.Describe(ctx, "app", older.Digest, store.Image{Blobs: []string{digest("2")}}))
+	equal(t, "of a deleted manifest", must(c.UnlinkUnused(ctx, later))(t).Blobs, []string{digest("1")})
+	linked("app2")
+	must(c.DeleteRepository(ctx, "app"))(t)
+	linked("")
+}
+
+// lockedBlobs: what a locked image is made of stays.
+func lockedBlobs(t *testing.T, s store.Store) {
+	noWrite, noDelete := store.Attributes{Write: true}, store.Attributes{Delete: true}
+	for i, row := range []struct {
+		target store.Target
+		mask   store.Attributes
+		want   error
+	}{
+		{store.Target{Repository: "app"}, noWrite, store.ErrLocked},
+		{store.Target{Repository: "app"}, noDelete, nil},
+		{store.Target{Repository: "app", Digest: digest("a")}, noWrite, store.ErrLocked},
+		{store.Target{Repository: "app", Digest: digest("a")}, noDelete, store.ErrLocked},
+		{store.Target{Repository: "app", Tag: "v1"}, noDelete, store.ErrLocked},
+		{store.Target{Repository: "app", Tag: "v2"}, noDelete, nil},
+		{store.Target{Repository: "app", Digest: digest("b")}, noDelete, nil},
+		{store.Target{Repository: "other", Digest: digest("a")}, noDelete, nil},
+	} {
+		ctx, c := t.Context(), s.Content(fmt.Sprint("web", i))
+		m := someManifest("a")
+		m.Image.Blobs = []string{digest("1")}
+		ok(t, c.LinkBlob(ctx, "app", store.Blob{Digest: digest("1"), Stored: digest("1")}))
+		ok(t, c.PutManifest(ctx, "app", m, "v1"))
+		ok(t, c.PutManifest(ctx, "app", someManifest("b"), "v2"))
+		ok(t, c.PutManifest(ctx, "other", m))
+		ok(t, c.SetAttributes(ctx, row.target, store.Attributes{}, row.mask))
+		if _, err := c.UnlinkBlob(ctx, "app", digest("1")); !errors.Is(err, row.want) {
+			t.Errorf("%+v without %+v: %v, want %v", row.target, row.mask, err, row.want)
+		}
+	}
 }
 
 func blobs(t *testing.T, s store.Store) {
