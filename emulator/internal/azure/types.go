@@ -21,6 +21,7 @@ const (
 	TypeTokenCredentials     = "Microsoft.ContainerRegistry/registries/tokens/credentials"
 	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
 	TypeRoleDefinition       = "Microsoft.Authorization/roleDefinitions"
+	TypeLock                 = "Microsoft.Authorization/locks"
 	TypeUserAssignedIdentity = "Microsoft.ManagedIdentity/userAssignedIdentities"
 	TypeFederatedCredential  = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 	TypeVirtualNetwork       = "Microsoft.Network/virtualNetworks"
@@ -82,7 +83,7 @@ var canonicalTypes = foldedTypes(
 	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
 	TypeScopeMap, TypeToken, TypeTask,
 	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
-	TypeRoleAssignment, TypeRoleDefinition, TypeUserAssignedIdentity, TypeFederatedCredential,
+	TypeRoleAssignment, TypeRoleDefinition, TypeLock, TypeUserAssignedIdentity, TypeFederatedCredential,
 	TypeVirtualNetwork, TypeSubnet, TypePeering,
 	TypePrivateEndpoint, TypePrivateDNSZone, TypePrivateDNSZoneLink,
 	TypePrivateDNSARecord, TypeNATGateway, TypePublicIPAddress,
