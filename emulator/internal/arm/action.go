@@ -45,6 +45,9 @@ func (c *call) act(act action, right string, id azure.ResourceID, given map[stri
 	if !found {
 		return answer{}, c.missing(id, c.kindOf(id.Type()))
 	}
+	if err := c.checkLocks("write", d.ID); err != nil { // as ARM does, also of what only reads secrets
+		return answer{}, err
+	}
 	done, err := act.serve(c, d, given)
 	if err != nil || !act.accepts || done.status >= http.StatusAccepted || c.delay() == 0 {
 		return done, err

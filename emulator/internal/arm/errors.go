@@ -106,6 +106,9 @@ var (
 	errLocation = refusal{400, "LocationRequired", "The location property is required for this definition."}
 	errMoved    = refusal{409, "InvalidResourceLocation", "The resource '%s' already exists in location '%s' in resource group" +
 		" '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name."}
+	errLocked = refusal{409, "ScopeLocked", "The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'." +
+		" Please remove the lock and try again."}
+	errLockLevel    = refusal{400, "InvalidRequestContent", "The lock level '%.60s' is not one of CanNotDelete, ReadOnly."}
 	errReadOnlyType = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
 
 	errRegistryName = refusal{409, "AlreadyInUse", "The registry DNS name %s.azurecr.io is already in use. You can check if the" +

@@ -58,21 +58,21 @@ func codeOf(t testing.TB, got *httptest.ResponseRecorder) string {
 
 // TestConcurrentMerges: of two writes at once, neither undoes the other.
 func TestConcurrentMerges(t *testing.T) {
-	handler := newServer(fixture(t))
+	handler, box := newServer(fixture(t)), group+"/providers/Contoso.Things/boxes/one"
+	send(handler, newRequest("owner", "PUT", box, `{"location": "westeurope"}`))
 	var wait sync.WaitGroup
 	for i := range 50 {
 		wait.Go(func() {
-			got := send(handler, newRequest("owner", "PATCH", first, fmt.Sprintf(`{"tags": {"t%d": "x"}}`, i)))
+			got := send(handler, newRequest("owner", "PATCH", box, fmt.Sprintf(`{"properties": {"p": {"t%d": "x"}}}`, i)))
 			if got.Code != 200 {
 				t.Errorf("%d %s", got.Code, got.Body)
 			}
 		})
 	}
 	wait.Wait()
-	var registry struct{ Tags map[string]string }
-	_ = json.Unmarshal(send(handler, newRequest("owner", "GET", first, "")).Body.Bytes(), &registry)
-	if len(registry.Tags) != 50 {
-		t.Errorf("%d of 50 tags are left", len(registry.Tags))
+	merged, _ := member(t, send(handler, newRequest("owner", "GET", box, "")), "properties", "p").(map[string]any)
+	if len(merged) != 50 {
+		t.Errorf("%d of 50 members are left", len(merged))
 	}
 }
 

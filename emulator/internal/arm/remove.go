@@ -29,6 +29,9 @@ func deleteAny(c *call) (answer, error) {
 	if !found {
 		return c.nothingToDelete(id, k)
 	}
+	if err := c.checkLocks("delete", d.ID); err != nil {
+		return answer{}, err
+	}
 	if err := c.checkTag(d); err != nil {
 		return answer{}, err
 	}

@@ -32,7 +32,7 @@ func putAny(c *call) (answer, error) {
 // patched are the members that PATCH changes; az sends whole resources, of which the rest stays as it is (az-cli §6).
 var patched = []string{"tags", "sku", "identity", "properties"}
 
-// patchAny merges into a resource: objects merge, lists replace.
+// patchAny merges into a resource: objects merge, lists replace. Tags replace too, as az means them: it clears them with an empty object.
 func patchAny(c *call) (answer, error) {
 	return c.write(func(w *write, given map[string]any) {
 		changes := map[string]any{}
@@ -43,6 +43,9 @@ func patchAny(c *call) (answer, error) {
 		}
 		if w.old != nil {
 			w.body = azure.MergePatch(w.old.Body, changes)
+			if tags, given := changes["tags"]; given {
+				w.body["tags"] = tags
+			}
 		}
 	})
 }
@@ -106,6 +109,9 @@ func (w *write) begin() error {
 	}
 	if w.old == nil && w.r.Method == http.MethodPatch {
 		return w.missing(w.id, w.kind)
+	}
+	if err := w.checkLocks("write", w.id); err != nil {
+		return err
 	}
 	return w.checkTag(w.old)
 }
