@@ -55,6 +55,12 @@ var resourceFields = map[string]fieldOf{
 	tagPair:                hasTagPair,
 }
 
+// groupFields are what lists of resource groups can be filtered by.
+var groupFields = map[string]fieldOf{
+	"name": memberField("name"), "location": memberField("location"),
+	"tagname": hasTag, "startswith(tagname)": hasTagPrefix, tagPair: hasTagPair,
+}
+
 func inGroup(_ *call, group string) fits {
 	return func(d *azure.Document) bool { return azure.Fold(d.ID.ResourceGroup()) == azure.Fold(group) }
 }

@@ -42,6 +42,8 @@ type kind struct {
 	returned bool
 	// created and replaced are the statuses of PUT where clients insist on others than 201 and 200.
 	created, replaced int
+	// serve are handlers by method, which answer instead of the engine, for what is no document of its own.
+	serve map[string]handler
 	// actions are what POST does, by folded name.
 	actions map[string]action
 }

@@ -70,6 +70,7 @@ func (c *call) show(d *azure.Document) map[string]any {
 	if show := c.kindOf(d.Type()).show; show != nil {
 		show(c, d.ID, body)
 	}
+	c.hideSystem(d.Type(), body)
 	if word := c.operations.word(d.ID.Key(), c.Now()); word != "" {
 		setAt(body, "properties.provisioningState", word)
 	}

@@ -9,8 +9,8 @@ func resourcesKinds() []kind {
 	return []kind{
 		{name: azure.TypeSubscription, methods: readingOnly},
 		{name: azure.TypeTenant, methods: readingOnly},
-		{name: azure.TypeResourceGroup, located: true, instant: true, readOnly: []string{"properties"}},
-		lockKind(),
+		{name: azure.TypeResourceGroup, located: true, instant: true, readOnly: []string{"properties"}, fields: groupFields},
+		lockKind(), tagsKind(),
 	}
 }
 
@@ -24,6 +24,7 @@ func resourcesRoutes() []route {
 		{"GET", "/subscriptions/{subscription}/resources", listResources},
 		{"GET", "/subscriptions/{subscription}/resourcegroups", listCollection},
 		{"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", listResources},
+		{"GET", "/subscriptions/{subscription}/tagnames", listTagNames},
 		{"GET", "/subscriptions/{subscription}/providers", listProviders},
 		{"GET", "/subscriptions/{subscription}/providers/{namespace}", getProvider},
 		{"POST", "/subscriptions/{subscription}/providers/{namespace}/register", registerProvider},

@@ -100,13 +100,25 @@ type route struct {
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
 	return slices.Concat(resourcesRoutes(), registryRoutes(), operationRoutes(), []route{
-		{"GET", "/*", getAny},
-		{"HEAD", "/*", headAny},
-		{"PUT", "/*", putAny},
-		{"PATCH", "/*", patchAny},
-		{"DELETE", "/*", deleteAny},
-		{"POST", "/*", postAny},
+		{"GET", "/*", ownOr(getAny)},
+		{"HEAD", "/*", ownOr(headAny)},
+		{"PUT", "/*", ownOr(putAny)},
+		{"PATCH", "/*", ownOr(patchAny)},
+		{"DELETE", "/*", ownOr(deleteAny)},
+		{"POST", "/*", ownOr(postAny)},
 	})
+}
+
+// ownOr lets a type's own handler answer, if it has one for the method, and else the engine.
+func ownOr(engine handler) handler {
+	return func(c *call) (answer, error) {
+		if t, err := c.target(); err == nil && !t.id.IsZero() {
+			if own := c.kindOf(t.kind).serve[c.r.Method]; own != nil {
+				return own(c)
+			}
+		}
+		return engine(c)
+	}
 }
 
 func (s *server) router() http.Handler {

@@ -151,7 +151,7 @@ func tagIn(listed, tag string) bool {
 // finish fills in what the client may not choose, lets the type look at the document, and applies the change.
 func (w *write) finish() (answer, error) {
 	w.fill()
-	steps := []func() error{w.checkLocation, w.checkLinks, w.checkKind, w.apply}
+	steps := []func() error{func() error { return checkTags(w.body) }, w.checkLocation, w.checkLinks, w.checkKind, w.apply}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return answer{}, err
@@ -200,6 +200,7 @@ func (w *write) fill() {
 		delete(properties, "provisioningState") // every write succeeds at once, which azure.Complete says
 	}
 	dropNulls(w.body)
+	w.stamp(w.body, w.old)
 	if location := textAt(w.body, "location"); location != "" {
 		w.body["location"] = regionName(location)
 	}
