@@ -35,8 +35,8 @@ var noon = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 // a user-assigned identity that may pull.
 var (
 	pullerID  = identity.Principal{ID: "OID-worker", Kind: identity.SystemAssigned, ClientID: "app-worker", Resource: worker}
-	pusherID  = identity.Principal{ID: "oid-pusher", Kind: identity.ServicePrincipal, ClientID: "app-pusher", Secrets: []string{"s3cret"}}
-	idleID    = identity.Principal{ID: "oid-idle", Kind: identity.ServicePrincipal, ClientID: "app-idle", Secrets: []string{"idle"}}
+	pusherID  = identity.Principal{ID: "oid-pusher", Kind: identity.ServicePrincipal, ClientID: "app-pusher", Secrets: []identity.Secret{{Value: "s3cret"}}}
+	idleID    = identity.Principal{ID: "oid-idle", Kind: identity.ServicePrincipal, ClientID: "app-idle", Secrets: []identity.Secret{{Value: "idle"}}}
 	builderID = identity.Principal{ID: "oid-builder", Kind: identity.UserAssigned, ClientID: "app-builder", Resource: builder, Hosts: []string{worker}}
 	people    = identity.StaticDirectory{pullerID, pusherID, idleID, builderID}
 )

@@ -47,7 +47,8 @@ func Unlocked() Attributes { return Attributes{Delete: true, Write: true, Read: 
 // Target names a repository, or the manifest or tag in it if Digest or Tag is set.
 type Target struct{ Repository, Digest, Tag string }
 
-// Repository is a named collection of manifests. It exists from its first manifest until it has none.
+// Repository is a named collection of manifests. It exists from its first manifest until it has none, or longer if its
+// attributes forbid to delete it.
 type Repository struct {
 	Name             string
 	Created, Updated time.Time
@@ -132,8 +133,8 @@ type Manifests interface {
 	// PutManifest stores m and points the tags at it, creating the repository if need be, in one transaction. It reports
 	// ErrLocked if the repository or a tag that stands elsewhere must not be written.
 	PutManifest(ctx context.Context, repository string, m Manifest, tags ...string) error
-	// DeleteManifest removes a manifest and all its tags, and the repository with its last manifest. It reports
-	// ErrNotFound, or ErrLocked if the manifest, one of its tags or the repository forbids it.
+	// DeleteManifest removes a manifest and all its tags, and the repository with its last manifest unless that is
+	// locked. It reports ErrNotFound, or ErrLocked if the manifest, one of its tags or the repository forbids it.
 	DeleteManifest(ctx context.Context, repository, digest string) (Removed, error)
 }
 

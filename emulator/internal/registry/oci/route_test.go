@@ -46,6 +46,26 @@ func TestParse(t *testing.T) {
 		"/v2/../v2/a/manifests/v1":                     {manifests, "../v2/a", "v1"}, // the name is refused
 		"/v2/_catalog/manifests/v1":                    {manifests, "_catalog", "v1"},
 		"/v2/a/blobs/uploads/../../../secret/blobs/b1": {blobs, "a/blobs/uploads/../../../secret", "b1"},
+
+		"/acr/v1":                            {endpoint: base},
+		"/acr/v1/":                           {endpoint: base},
+		"/acr/v1x":                           {},
+		"/acr/v2/a":                          {},
+		"/acr/v1/_catalog":                   {endpoint: catalog},
+		"/acr/v1/_catalog/_tags":             {},
+		"/acr/v1/_deleted/a/_tags":           {},
+		"/acr/v1/_tags":                      {},
+		"/acr/v1/a":                          {repositoryAttributes, "a", ""},
+		"/acr/v1/a/tags/list":                {repositoryAttributes, "a/tags/list", ""},
+		"/acr/v1/a/b/_tags":                  {tagsAttributes, "a/b", ""},
+		"/acr/v1/a/b/_tags/v1":               {tagAttributes, "a/b", "v1"},
+		"/acr/v1/a/_tags/":                   {},
+		"/acr/v1/a/_tagsx":                   {},
+		"/acr/v1/a/_manifests":               {manifestsAttributes, "a", ""},
+		"/acr/v1/a/_manifests/sha256:0":      {manifestAttributes, "a", "sha256:0"},
+		"/acr/v1/a/_manifests/":              {},
+		"/acr/v1/a/_tags/v1/_manifests/d":    {tagAttributes, "a", "v1/_manifests/d"}, // there is no such tag
+		"/acr/v1/../v2/a/manifests/v1/_tags": {tagsAttributes, "../v2/a/manifests/v1", ""},
 	} {
 		if got := parse(path); got != want && !(got.repository == "" && want.repository == "" && want.endpoint == blobs) {
 			t.Errorf("parse(%q) = %+v, want %+v", path, got, want)

@@ -220,8 +220,9 @@ func (c *content) manifestRemovable(s *session, repository, digest string) error
 	return err
 }
 
-// removeEmptied removes the repository if its last manifest is gone. Links to blobs stay: an upload may be under way.
+// removeEmptied removes the repository if its last manifest is gone, unless it is locked against that. Links to blobs stay: an
+// upload may be under way.
 func (c *content) removeEmptied(s *session, repository string) error {
-	return s.exec(`DELETE FROM repositories WHERE registry = ?1 AND name = ?2
-		AND NOT EXISTS (SELECT 1 FROM manifests WHERE registry = ?1 AND repository = ?2)`, c.name, repository)
+	return s.exec(`DELETE FROM repositories WHERE registry = ?1 AND name = ?2 AND attributes & ?3 <> 0
+		AND NOT EXISTS (SELECT 1 FROM manifests WHERE registry = ?1 AND repository = ?2)`, c.name, repository, mayDelete)
 }

@@ -230,7 +230,9 @@ func unlisted(t *testing.T, c store.Content, noList store.Attributes) {
 	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, true)
 	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{}, store.Attributes{Read: true, List: true}))
 	equal(t, "blob readable", must(c.Blob(ctx, "app", digest("1")))(t).Readable, false)
-	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Unlocked(), store.Attributes{Read: true}))
+	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app"}, store.Attributes{Read: true}, store.Attributes{Read: true, Delete: true}))
+	must(c.DeleteManifest(ctx, "app", digest("a")))(t)
+	noList.Delete = false
 	equal(t, "attributes", must(c.Repository(ctx, "app"))(t).Attributes, noList)
 }
 
