@@ -3,6 +3,7 @@ package arm
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -25,6 +26,9 @@ func (k kind) action(verb string) string {
 // authorize refuses what no role of the principal grants. It asks anew each time, so that the next call is judged by what
 // is removed in between.
 func (c *call) authorize(action string, scope azure.ResourceID) error {
+	if c.deed.action == "" && !strings.HasSuffix(action, "/read") {
+		c.deed = deed{action, scope}
+	}
 	if c.may(action, scope) {
 		return nil
 	}

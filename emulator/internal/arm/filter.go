@@ -17,6 +17,8 @@ type fits func(d *azure.Document) bool
 //	name ge            NAME ge 'VALUE'; so gt, le, lt
 //	name()             NAME() and NAME('VALUE')
 //	startswith(name)   startswith(NAME, 'VALUE'); so contains and substringof
+//
+// It returns nil for a value that nothing can be compared with.
 type fieldOf func(c *call, value string) fits
 
 // memberField compares a member of the document, without case.
@@ -122,7 +124,11 @@ func (t *term) compile(c *call, fields map[string]fieldOf) (_ fits, problem stri
 		if !known {
 			return nil, "'" + t.name + "' is not known here"
 		}
-		return compare(c, t.value), ""
+		selected := compare(c, t.value)
+		if selected == nil {
+			problem = "'" + t.name + "' cannot be compared with '" + t.value + "'"
+		}
+		return selected, problem
 	}
 	var parts []fits
 	for _, below := range t.terms {

@@ -29,6 +29,9 @@ type call struct {
 	version string
 	// principal is the object ID of who asks.
 	principal string
+	// correlation is the ID by which the client finds the call in the activity log, deed what it does.
+	correlation string
+	deed        deed
 	// state is what the call judges by: of the moment it began, or for a write of the moment it got its turn.
 	state *azure.State
 	// revision is that of the change which the call made; 0 if it made none.

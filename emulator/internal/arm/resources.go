@@ -24,6 +24,7 @@ func resourcesRoutes() []route {
 		{"GET", "/subscriptions/{subscription}/resources", listResources},
 		{"GET", "/subscriptions/{subscription}/resourcegroups", listCollection},
 		{"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", listResources},
+		{"GET", "/subscriptions/{subscription}/providers/microsoft.insights/eventtypes/management/values", listEvents},
 		{"GET", "/subscriptions/{subscription}/tagnames", listTagNames},
 		{"GET", "/subscriptions/{subscription}/providers", listProviders},
 		{"GET", "/subscriptions/{subscription}/providers/{namespace}", getProvider},

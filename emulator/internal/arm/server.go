@@ -55,6 +55,7 @@ type server struct {
 	kinds      map[string]kind                // by folded type
 	roles      map[string]gate.RoleDefinition // the built-in ones, by GUID
 	operations *operations
+	activity   activity
 	writing    sync.Mutex
 }
 
@@ -145,7 +146,9 @@ func (s *server) adapt(serve handler) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
+		c.correlation = w.Header().Get("x-ms-correlation-request-id")
 		a, err := serve(c)
+		c.record(a.status, err)
 		if err != nil {
 			s.fail(w, r, err)
 			return
