@@ -1,0 +1,105 @@
+//go:build clients
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// loopbackOnly marks a run of this program that is in a network with nothing but loopback.
+const loopbackOnly = "E2E_LOOPBACK_ONLY"
+
+// inLoopbackOnly runs the test that calls it once more, in namespaces of its own: in a network with nothing but loopback,
+// so that nothing leaves the machine, and where processes and mounts end with the test. It reports whether this is that
+// run; the caller returns if it is not.
+//
+//	if !inLoopbackOnly(t) {
+//		return
+//	}
+func inLoopbackOnly(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(loopbackOnly) == t.Name() {
+		return true
+	}
+	need(t, "unshare", "ip")
+	needRoot(t)
+	command := exec.CommandContext(t.Context(), "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", `ip link set lo up && exec "$0" "$@"`, os.Args[0],
+		"-test.run", "^"+t.Name()+"$", "-test.v", "-test.count", "1", "-test.timeout", remaining(t).String())
+	command.Env = append(os.Environ(), loopbackOnly+"="+t.Name())
+	output, err := command.CombinedOutput()
+	t.Logf("with loopback only:\n%s", output)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case strings.Contains(string(output), "--- SKIP: "+t.Name()+" "):
+		t.SkipNow()
+	case !strings.Contains(string(output), "--- PASS: "+t.Name()+" "):
+		t.Fatal("the test did not run")
+	}
+	return false
+}
+
+// remaining is how long the test may take.
+func remaining(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0
+	}
+	return time.Until(deadline).Truncate(time.Second)
+}
+
+// TestLoopbackOnly shows that nothing leaves from where inLoopbackOnly runs a test: not to an address, not to a name, not to
+// this machine's own address outside; while programs on loopback find each other.
+func TestLoopbackOnly(t *testing.T) {
+	if !inLoopbackOnly(t) {
+		return
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if link.Flags&net.FlagLoopback == 0 && link.Flags&net.FlagUp != 0 {
+			t.Errorf("there is %s", link.Name)
+		}
+	}
+	for _, address := range []string{"203.0.113.1:443", "10.0.0.1:443", "169.254.169.254:80", "[2001:db8::1]:443"} {
+		if err := dial(t, "tcp", address); !errors.Is(err, syscall.ENETUNREACH) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if err := dial(t, "udp", "203.0.113.1:53"); !errors.Is(err, syscall.ENETUNREACH) {
+		t.Errorf("a name server: %v", err)
+	}
+	var unknown *net.DNSError
+	if _, err := net.DefaultResolver.LookupHost(t.Context(), "management.azure.com"); !errors.As(err, &unknown) {
+		t.Errorf("a name: %v", err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := dial(t, "tcp", l.Addr().String()); err != nil {
+		t.Errorf("loopback: %v", err)
+	}
+}
+
+func dial(t *testing.T, network, address string) error {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err
+}
