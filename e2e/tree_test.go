@@ -26,8 +26,10 @@ var arrows = map[string][]string{
 	"emulator":                          {"gate", "identity", "emulator/internal/"},
 	"emulator/emulatortest":             {"emulator", "gate"},
 	"emulator/internal/azure":           nil,
-	"emulator/internal/arm":             {"gate", "emulator/internal/azure"},
+	"emulator/internal/arm":             {"gate", "emulator/internal/azure", "emulator/internal/template"},
 	"emulator/internal/entra":           {"identity", "emulator/internal/azure"},
+	"emulator/internal/template":        nil,
+	"emulator/internal/graph":           {"gate", "emulator/internal/azure"},
 	"emulator/internal/vantage":         {"emulator/internal/azure"},
 	"emulator/internal/store":           nil,
 	"emulator/internal/store/sqlite":    {"emulator/internal/store"},
@@ -36,6 +38,7 @@ var arrows = map[string][]string{
 	"emulator/internal/registry/oci":    {"emulator/internal/store"},
 	"e2e":                               {"emulator", "gate", "identity"},
 	"e2e/bench":                         {"emulator", "gate", "identity"},
+	"e2e/sdk":                           {"emulator", "gate", "identity"},
 }
 
 // reserved are modules that only some packages may import, with the reason.

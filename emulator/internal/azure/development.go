@@ -10,6 +10,7 @@ import (
 // The development identities: public, fixed, and printed at start (design.md, "Fixed development identities").
 const (
 	DevelopmentTenant       = "acac10ca-1000-4000-8000-000000000001"
+	DevelopmentDomain       = "acrlocal.onmicrosoft.com" // the tenant's first domain
 	DevelopmentSubscription = "acac10ca-2000-4000-8000-000000000001"
 	// DevelopmentClientID is the application ID of the service principal that owns the subscription.
 	DevelopmentClientID = "acac10ca-3000-4000-8000-000000000001"
