@@ -40,7 +40,7 @@ func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, er
 		return r, nil
 	}
 	r, err := oci.New(context.WithoutCancel(ctx), oci.Options{
-		Registry: name, Content: c.store.Content(name), BlobDir: filepath.Join(c.dir, "blobs"), Secret: c.secret,
+		Registry: name, LoginServer: azure.LoginServer(name), Content: c.store.Content(name), BlobDir: filepath.Join(c.dir, "blobs"), Secret: c.secret,
 		Storage: c.storage, Now: c.now, WriteError: c.fail, Logger: c.logger,
 	})
 	if err != nil {
@@ -48,6 +48,15 @@ func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, er
 	}
 	c.open[name] = r
 	return r, nil
+}
+
+// held returns the bytes that the content of a registry takes, which costs nothing once it is open.
+func (c *contents) held(ctx context.Context, name string) (int64, error) {
+	content, err := c.registry(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	return content.Held(), nil
 }
 
 // handler serves the content of a registry; it stands behind the gate.

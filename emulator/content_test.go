@@ -70,7 +70,7 @@ func TestUploadOutlivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := start(t, Options{Data: dir})
-	again.background.Wait()
+	again.sweepOnce(t.Context())
 	a := upload(again, http.MethodGet, more.header.Get("Location"), "")
 	if a.status != http.StatusNoContent || a.header.Get("Range") != "0-4" {
 		t.Errorf("after the restart: %d, range %q, want 204 and 0-4: %s", a.status, a.header.Get("Range"), a.body)

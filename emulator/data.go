@@ -72,11 +72,30 @@ func uploadSecret(dir string) (string, error) {
 // uploadLifetime is how long an upload that nobody finishes is kept; distribution has the same default.
 const uploadLifetime = 7 * 24 * time.Hour
 
-// sweep removes files that no row names, left behind by a process that was killed, and uploads that were given up.
+// sweepInterval is how often the content is swept.
+const sweepInterval = 10 * time.Minute
+
+// sweep sweeps until ctx ends. What a killed process left lies in a directory that stays, so only that is swept at
+// once.
 func (e *Emulator) sweep(ctx context.Context) {
-	if e.options.Data == "" {
-		return
+	if e.options.Data != "" {
+		e.sweepOnce(ctx)
 	}
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			e.sweepOnce(ctx)
+		}
+	}
+}
+
+// sweepOnce removes files that no row names, left behind by a process that was killed, uploads that were given up, and blobs
+// that no manifest needs any more.
+func (e *Emulator) sweepOnce(ctx context.Context) {
 	before := e.options.Now().Add(-uploadLifetime)
 	for _, d := range e.core.State().OfType(registryType) {
 		content, err := e.content.registry(ctx, d.ID.Name())

@@ -167,8 +167,10 @@ func readAttributes(r io.Reader) (a, mask store.Attributes, err error) {
 		sent         *bool
 		value, named *bool
 	}{
-		{body.DeleteEnabled, &a.Delete, &mask.Delete}, {body.WriteEnabled, &a.Write, &mask.Write},
-		{body.ReadEnabled, &a.Read, &mask.Read}, {body.ListEnabled, &a.List, &mask.List},
+		{body.DeleteEnabled, &a.Delete, &mask.Delete},
+		{body.WriteEnabled, &a.Write, &mask.Write},
+		{body.ReadEnabled, &a.Read, &mask.Read},
+		{body.ListEnabled, &a.List, &mask.List},
 	} {
 		if member.sent != nil {
 			*member.value, *member.named = *member.sent, true

@@ -456,7 +456,9 @@ func FuzzAttributes(f *testing.F) {
 		{"GET", "app/_manifests?orderby=timeasc&n=99999999999999999999", ""},
 		{"PATCH", "app/_tags/v1", `{"writeEnabled":false}`},
 		{"PATCH", "app/_manifests/" + sha("x"), `{"readEnabled":null}`},
-		{"DELETE", "app/_tags/v1?%zz", ""}, {"DELETE", "other", ""}, {"GET", "_catalog?last=%00", ""},
+		{"DELETE", "app/_tags/v1?%zz", ""},
+		{"DELETE", "other", ""},
+		{"GET", "_catalog?last=%00", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
