@@ -1,6 +1,10 @@
 package azure
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // The types of documents that the emulator models. Every other type is kept and returned as it was written.
 const (
@@ -73,8 +77,7 @@ const (
 
 // Hidden reports whether no API of Azure may show or write the document: passwords, and the emulator's own settings.
 func Hidden(id ResourceID) bool {
-	kind := Fold(id.Type())
-	return id.IsSettings() || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials)
+	return id.IsSettings() || HiddenType(id.Type())
 }
 
 // canonicalTypes are the types above by their folded form.
@@ -121,4 +124,13 @@ func canonicalType(resourceType string) string {
 func namespaceOf(resourceType string) string {
 	namespace, _, _ := strings.Cut(resourceType, "/")
 	return namespace
+}
+
+// Types returns the types that the emulator models, in Azure's spelling, in no particular order.
+func Types() []string { return slices.Collect(maps.Values(canonicalTypes)) }
+
+// HiddenType reports whether the documents of a type, in any case, are hidden; see Hidden.
+func HiddenType(resourceType string) bool {
+	kind := Fold(resourceType)
+	return kind == Fold(TypeSettings) || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials)
 }
