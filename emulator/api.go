@@ -109,6 +109,11 @@ type TokenRequest struct {
 	Registry string `json:"registry"`
 	// Audience is the audience of the Entra token; empty is Azure Container Registry.
 	Audience string `json:"audience"`
+	// Subject asks for a token of another issuer instead, of this subject, as federated credentials take it (workload
+	// identity). Its audience is api://AzureADTokenExchange unless told.
+	Subject string `json:"subject"`
+	// Issuer is that issuer; empty is the one that federated credentials name together with the subject.
+	Issuer string `json:"issuer"`
 }
 
 // TokenAnswer is a token.
@@ -127,6 +132,8 @@ type PlaceAnswer struct {
 	Logins map[string]string `json:"logins,omitempty"`
 	// IMDS says whether the place has an instance metadata service.
 	IMDS bool `json:"imds"`
+	// IdentityHeader is the secret of a resource's identity endpoint: IDENTITY_HEADER and MSI_SECRET.
+	IdentityHeader string `json:"identityHeader,omitempty"`
 }
 
 // APIError is the body of a refusal by the management API.

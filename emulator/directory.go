@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,18 @@ import (
 type directory struct {
 	bySource map[string]identity.Principal // by the key of the document that makes the principal exist
 	index    map[identity.By]map[string]string
+	added    map[string]credentials // by the key of the document that has them
+	holders  map[string][]string    // keys of such documents, by the folded client ID that they are for
+}
+
+// credentials are what a document adds to a principal of another one: an application to its service principal, a federated
+// credential to the identity that it is a child of.
+type credentials struct {
+	kind         identity.Kind // of whoever has them: no document gives another kind of principal anything
+	clientID     string        // folded
+	secrets      []identity.Secret
+	certificates []*x509.Certificate
+	federated    []identity.FederatedCredential
 }
 
 // firstParty are the services of Azure itself, and the rows of the trusted services table that they are.
@@ -26,7 +39,10 @@ var firstParty = map[string]string{
 
 // newDirectory reads everybody from a state. Two principals with one name are an *azure.Error.
 func newDirectory(s *azure.State) (*directory, error) {
-	d := &directory{bySource: map[string]identity.Principal{}, index: map[identity.By]map[string]string{}}
+	d := &directory{
+		bySource: map[string]identity.Principal{}, index: map[identity.By]map[string]string{},
+		added: map[string]credentials{}, holders: map[string][]string{},
+	}
 	for _, by := range []identity.By{identity.ByObjectID, identity.ByClientID, identity.ByUserName, identity.ByResource} {
 		d.index[by] = map[string]string{}
 	}
@@ -43,6 +59,9 @@ func newDirectory(s *azure.State) (*directory, error) {
 func (d *directory) read(s *azure.State, documents []*azure.Document) error {
 	groups, hosts := groupsOf(s), hostsOf(s)
 	for _, document := range documents {
+		if c, ok := credentialsOf(s, document); ok {
+			d.attach(document.ID.Key(), c)
+		}
 		p, ok := principalOf(document, groups, hosts)
 		if !ok {
 			continue
@@ -69,7 +88,23 @@ func (d *directory) add(source string, p identity.Principal) error {
 	return nil
 }
 
+// attach adds the credentials of a document.
+func (d *directory) attach(source string, c credentials) {
+	d.added[source] = c
+	d.holders[c.clientID] = append(slices.Clip(d.holders[c.clientID]), source)
+}
+
+func (d *directory) detach(source string) {
+	c, ok := d.added[source]
+	if !ok {
+		return
+	}
+	delete(d.added, source)
+	d.holders[c.clientID] = slices.DeleteFunc(slices.Clone(d.holders[c.clientID]), func(other string) bool { return other == source })
+}
+
 func (d *directory) remove(source string) {
+	d.detach(source)
 	p, ok := d.bySource[source]
 	if !ok {
 		return
@@ -91,7 +126,10 @@ func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, e
 	if !d.concerns(s, sources) {
 		return d, nil
 	}
-	next := &directory{bySource: maps.Clone(d.bySource), index: map[identity.By]map[string]string{}}
+	next := &directory{
+		bySource: maps.Clone(d.bySource), index: map[identity.By]map[string]string{},
+		added: maps.Clone(d.added), holders: maps.Clone(d.holders),
+	}
 	for by, names := range d.index {
 		next.index[by] = maps.Clone(names)
 	}
@@ -109,13 +147,19 @@ func (d *directory) with(s *azure.State, sources map[string]bool) (*directory, e
 // and cost nothing here.
 func (d *directory) concerns(s *azure.State, sources map[string]bool) bool {
 	for source := range sources {
-		if _, was := d.bySource[source]; was {
+		_, was := d.bySource[source]
+		_, had := d.added[source]
+		if was || had {
 			return true
 		}
-		if document, ok := s.Get(source); ok {
-			if _, is := principalOf(document, nil, nil); is {
-				return true
-			}
+		document, ok := s.Get(source)
+		if !ok {
+			continue
+		}
+		_, is := principalOf(document, nil, nil)
+		_, has := credentialsOf(s, document)
+		if is || has {
+			return true
 		}
 	}
 	return false
@@ -127,7 +171,24 @@ func (d *directory) Find(by identity.By, value string) (identity.Principal, bool
 	if !ok || value == "" {
 		return identity.Principal{}, false
 	}
-	return d.bySource[source], true
+	p := d.bySource[source]
+	if by == identity.ByClientID { // as a client that is to prove itself
+		for _, holder := range d.holders[azure.Fold(p.ClientID)] {
+			p = d.added[holder].given(p)
+		}
+	}
+	return p, true
+}
+
+// given returns a principal with the credentials beside its own.
+func (c credentials) given(p identity.Principal) identity.Principal {
+	if p.Kind != c.kind {
+		return p
+	}
+	p.Secrets = append(slices.Clip(p.Secrets), c.secrets...)
+	p.Certificates = append(slices.Clip(p.Certificates), c.certificates...)
+	p.Federated = append(slices.Clip(p.Federated), c.federated...)
+	return p
 }
 
 // tail returns the principals whose resource's ID ends, by whole segments, in a name.
@@ -216,7 +277,10 @@ var principalReaders = map[string]func(azure.Document) (identity.Principal, bool
 
 func readUser(d azure.Document) (identity.Principal, bool) {
 	u, err := azure.ReadUser(d)
-	return identity.Principal{ID: u.ObjectID, Kind: identity.User, DisplayName: u.DisplayName, UserName: u.UserName}, err == nil
+	return identity.Principal{
+		ID: u.ObjectID, Kind: identity.User, DisplayName: u.DisplayName, UserName: u.UserName,
+		Password: u.Password, Disabled: u.Disabled, SessionsFrom: u.SessionsFrom,
+	}, err == nil
 }
 
 func readGroup(d azure.Document) (identity.Principal, bool) {
@@ -227,8 +291,54 @@ func readGroup(d azure.Document) (identity.Principal, bool) {
 func readServicePrincipal(d azure.Document) (identity.Principal, bool) {
 	p, err := azure.ReadServicePrincipal(d)
 	return identity.Principal{
-		ID: p.ObjectID, Kind: identity.ServicePrincipal, DisplayName: p.DisplayName, ClientID: p.ClientID, Secrets: p.Secrets,
+		ID: p.ObjectID, Kind: identity.ServicePrincipal, DisplayName: p.DisplayName, ClientID: p.ClientID, Disabled: p.Disabled,
+		Secrets: secretsOf(p), Certificates: p.Certificates,
 	}, err == nil
+}
+
+func secretsOf(p azure.ServicePrincipal) []identity.Secret {
+	var secrets []identity.Secret
+	for _, s := range p.Secrets {
+		secrets = append(secrets, identity.Secret{Value: s.Text, Expires: s.Expires})
+	}
+	return secrets
+}
+
+// credentialsOf reads the credentials that a document adds to a principal of another one, if it does.
+func credentialsOf(s *azure.State, d *azure.Document) (credentials, bool) {
+	switch azure.Fold(d.Type()) {
+	case azure.Fold(azure.TypeApplication):
+		return readApplication(*d)
+	case azure.Fold(azure.TypeFederatedCredential):
+		return readFederated(s, *d)
+	}
+	return credentials{}, false
+}
+
+func readApplication(d azure.Document) (credentials, bool) {
+	a, err := azure.ReadServicePrincipal(d)
+	federated, federatedErr := azure.ReadFederatedCredentials(d)
+	c := credentials{
+		kind: identity.ServicePrincipal, clientID: azure.Fold(a.ClientID), secrets: secretsOf(a), certificates: a.Certificates,
+	}
+	for _, f := range federated {
+		c.federated = append(c.federated, identity.FederatedCredential{Issuer: f.Issuer, Subject: f.Subject, Audiences: f.Audiences})
+	}
+	return c, err == nil && federatedErr == nil && c.clientID != ""
+}
+
+func readFederated(s *azure.State, d azure.Document) (credentials, bool) {
+	f, err := azure.ReadFederatedCredential(d)
+	above, _ := d.ID.Parent()
+	holder, ok := s.Get(above.Key())
+	if err != nil || !ok {
+		return credentials{}, false
+	}
+	u, err := azure.ReadUserAssignedIdentity(*holder)
+	return credentials{
+		kind: identity.UserAssigned, clientID: azure.Fold(u.ClientID),
+		federated: []identity.FederatedCredential{{Issuer: f.Issuer, Subject: f.Subject, Audiences: f.Audiences}},
+	}, err == nil && u.ClientID != ""
 }
 
 func readUserAssigned(d azure.Document) (identity.Principal, bool) {

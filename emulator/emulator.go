@@ -18,6 +18,7 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/graph"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 	"github.com/acrlocal/acrlocal/gate"
@@ -34,9 +35,11 @@ type Emulator struct {
 
 	keys     *identity.Keys
 	issuer   *identity.Issuer
-	entra    http.Handler
+	entra    *identity.Endpoint
 	imds     http.Handler
+	msi      *identity.MSI
 	arm      http.Handler
+	graph    http.Handler
 	gate     *gate.Gate
 	tokens   *registry.Tokens
 	registry http.Handler
@@ -97,10 +100,15 @@ func (e *Emulator) openLog() error {
 func (e *Emulator) openIdentity() error {
 	e.keys = identity.OpenKeys(e.options.State, e.options.Now)
 	e.issuer = &identity.Issuer{Tenant: azure.DevelopmentTenant, Keys: e.keys, Now: e.options.Now}
-	e.entra = &identity.Endpoint{Issuer: e.issuer, Directory: e}
 	e.imds = &identity.IMDS{Issuer: e.issuer, Place: e.imdsHost}
+	e.msi = &identity.MSI{Issuer: e.issuer, Place: e.imdsHost}
 	e.ca = vantage.OpenCA(e.options.State)
-	return nil
+	trusted, err := trustedIssuers(e.options.TrustedIssuers)
+	e.entra = &identity.Endpoint{
+		Issuer: e.issuer, Directory: e, Domains: []string{azure.DevelopmentDomain}, Trusted: trusted,
+		Browser: e.signInAuthority, Elsewhere: e.otherAuthority,
+	}
+	return err
 }
 
 // openServices wires the handlers that clients talk to.
@@ -114,6 +122,7 @@ func (e *Emulator) openServices() error {
 	e.content.refuse = e.gate.Refuse
 	e.registry = registry.NewFront(e.gate, e.tokens, e.content.handler)
 	e.arm = arm.New(e.armOptions())
+	e.graph = graph.New(graph.Options{Backend: graphBackend{backend{e}}, Now: e.options.Now, Log: e.options.Logger})
 	e.proxy = vantage.NewProxy(e.proxyOptions())
 	e.closers = append(e.closers, e.proxy)
 	e.core.projection = projection{quirks: quirksOf(e.options.Behavior), services: servicesOf}

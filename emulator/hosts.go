@@ -17,6 +17,7 @@ const (
 	entraService            // login.microsoftonline.com
 	graphService            // graph.microsoft.com
 	imdsService             // 169.254.169.254
+	msiService              // the identity endpoints beside IMDS
 )
 
 // target is what a host name leads to.
@@ -37,6 +38,32 @@ var fixedHosts = map[string]service{
 	"graph.microsoft.com":        graphService,
 	"graph.azure.localhost":      graphService,
 	"169.254.169.254":            imdsService,
+	vantage.IdentityHost:         msiService,
+}
+
+// roots are the first segments of paths, folded, by which a bare address leads to a service other than a registry, so that
+// one URL without any DNS is all of Azure to a client that is configured for it (az-cli §2.2). Segments that name the
+// tenant lead to Entra besides. A registry has v2, oauth2 and acr, and nothing of these.
+var roots = map[string]service{
+	"subscriptions":      armService,
+	"providers":          armService,
+	"tenants":            armService,
+	"metadata/endpoints": armService,
+	"v1.0":               graphService,
+	"beta":               graphService,
+}
+
+// rootService is what the path of a request to a bare address leads to; false is a registry.
+func (e *Emulator) rootService(path string) (service, bool) {
+	folded := strings.ToLower(strings.TrimPrefix(path, "/"))
+	first, _, _ := strings.Cut(folded, "/")
+	if s, ok := roots[first]; ok {
+		return s, true
+	}
+	if s, ok := roots[folded]; ok {
+		return s, true
+	}
+	return entraService, e.entra.IsTenant(first)
 }
 
 // registryDomains are the domains of login servers: the real one, and one that browsers resolve to this machine.

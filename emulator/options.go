@@ -39,6 +39,9 @@ type Options struct {
 	DefaultRegistry string
 	// Behavior is the behaviour of registries that do not choose; default gate.Article.
 	Behavior gate.Behavior
+	// TrustedIssuers are issuers of tokens for federated credentials. The emulator stands in for all others that federated
+	// credentials name.
+	TrustedIssuers []TrustedIssuer
 	// TrustedProxies are the addresses and ranges from which X-Forwarded-For and the PROXY protocol count.
 	TrustedProxies []string
 	// PlainAnswers leaves out the headers that ACR does not send.
@@ -59,6 +62,14 @@ type Seed struct {
 	Name string
 	// Data is its contents, YAML or JSON.
 	Data []byte
+}
+
+// TrustedIssuer is an issuer of tokens for federated credentials (workload identity).
+type TrustedIssuer struct {
+	// Issuer is the claim iss of its tokens.
+	Issuer string
+	// Keys is its key set: a JWKS (RFC 7517 §5), of which the RSA keys count.
+	Keys []byte
 }
 
 // Attachment says that peers arriving at an address are in a virtual network.

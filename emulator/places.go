@@ -44,6 +44,9 @@ func (e *Emulator) Place(ctx context.Context, name, as string) (PlaceAnswer, err
 	}
 	answer := PlaceAnswer{PlaceStatus: placeStatus(at, hop), IMDS: at.HasIMDS && at.Resource != ""}
 	answer.Address, answer.Endpoint = at.Address.String(), ""
+	if answer.IdentityHeader, err = e.identityHeader(ctx, at); err != nil {
+		return PlaceAnswer{}, err
+	}
 	who, err := w.findCaller(as, at)
 	if err != nil || !who.known {
 		return answer, err
@@ -79,6 +82,9 @@ func (e *Emulator) logins(ctx context.Context, w *world, who caller) (map[string
 // principal's.
 func (e *Emulator) Token(ctx context.Context, q TokenRequest) (TokenAnswer, error) {
 	w := e.core.world.Load()
+	if q.Subject != "" {
+		return e.federatedToken(ctx, w, q)
+	}
 	if q.As == "" && q.From == "" {
 		q.As = azure.DevelopmentClientID
 	}

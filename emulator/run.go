@@ -77,7 +77,7 @@ func Run(ctx context.Context, o RunOptions) (int, error) {
 		variables = append(variables, vantage.Prompt(place)...)
 	}
 	return vantage.Run(ctx, vantage.RunOptions{
-		Proxy: o.Proxy, CA: o.CA, Place: place, Command: command, Env: os.Environ(), Variables: variables,
+		Proxy: o.Proxy, CA: o.CA, Place: place, IdentityHeader: o.Place.IdentityHeader, Command: command, Env: os.Environ(), Variables: variables,
 		Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr, Isolated: o.Isolated, Scratch: scratch,
 		ChildArguments: []string{isolatedChild}, Ports: portsOf(o.Services), Dockerd: o.Isolated && vantage.NeedsDaemon(command),
 		DockerData: filepath.Join(orDefault(o.State, defaultStateDir()), "docker", o.key()),

@@ -3,7 +3,6 @@ package emulator
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ type loggedKey struct{}
 // serve routes a request by its host name to what the client thinks it talks to.
 func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 	at := parseHost(r.Host)
-	switch at.service {
+	switch e.serviceOf(at, r) {
 	case registryService:
 		e.serveRegistry(e.registryAt(at, r)).ServeHTTP(w, r)
 	case armService:
@@ -31,18 +30,13 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 		e.entra.ServeHTTP(w, r)
 	case imdsService:
 		e.imds.ServeHTTP(w, r)
+	case msiService:
+		e.msi.ServeHTTP(w, r)
 	case graphService:
-		noGraph(w)
+		e.graph.ServeHTTP(w, r)
 	default:
 		misdirected(w, r)
 	}
-}
-
-// noGraph answers for Microsoft Graph, in its own dialect: principals come from the seed so far.
-func noGraph(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusNotImplemented)
-	_, _ = io.WriteString(w, `{"error":{"code":"notImplemented","message":"Microsoft Graph is not emulated: principals come from the seed file"}}`)
 }
 
 // misdirected answers requests to hosts that are not emulated, in the dialect of registries, which are the likeliest
@@ -53,16 +47,36 @@ func misdirected(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// serviceOf is what a request is for. A bare address is every service there is, told apart by the path; but that of a
+// private endpoint is a registry and nothing else.
+func (e *Emulator) serviceOf(at target, r *http.Request) service {
+	if !at.bare {
+		return at.service
+	}
+	if _, private := e.registryDialled(r); private {
+		return registryService
+	}
+	if s, ok := e.rootService(r.URL.Path); ok {
+		return s
+	}
+	return registryService
+}
+
 // registryAt names the registry that a login server's host means. A bare address is the registry whose private
 // endpoint has it, or else the default registry.
 func (e *Emulator) registryAt(at target, r *http.Request) string {
 	if !at.bare {
 		return at.registry
 	}
-	if name, ok := e.core.world.Load().snapshot.RegistryAt(gate.TrustedProxies(nil).Source(r).Dialled); ok {
+	if name, ok := e.registryDialled(r); ok {
 		return name
 	}
 	return e.defaultRegistry()
+}
+
+// registryDialled names the registry whose private endpoint has the address that was dialled.
+func (e *Emulator) registryDialled(r *http.Request) (string, bool) {
+	return e.core.world.Load().snapshot.RegistryAt(gate.TrustedProxies(nil).Source(r).Dialled)
 }
 
 // serveRegistry serves one registry, and keeps the decision log.

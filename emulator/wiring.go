@@ -8,6 +8,7 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/graph"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 	"github.com/acrlocal/acrlocal/gate"
@@ -69,20 +70,55 @@ func (b backend) Authorize(principalID, action, scope string) gate.Authorization
 	return b.e.core.Authorize(principalID, action, scope)
 }
 
-// Authenticate verifies the bearer token of a call to ARM, and that its principal still exists.
+// Authenticate verifies the bearer token of a call to ARM.
 func (b backend) Authenticate(r *http.Request) (string, error) {
+	holder, err := b.e.holder(r, identity.ARM, identity.ClassicARM)
+	if err != nil {
+		return "", armTokenError(err)
+	}
+	return holder, nil
+}
+
+// holder returns the object ID of the principal whose bearer token a request carries: one that is for the audience, and
+// whose principal still exists.
+func (e *Emulator) holder(r *http.Request, audiences ...string) (string, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "", errors.New("the request carries no bearer token")
 	}
-	claims, err := b.e.issuer.Verifier(identity.ARM, identity.ClassicARM).Verify(token)
+	claims, err := e.issuer.Verifier(audiences...).Verify(token)
 	if err != nil {
-		return "", armTokenError(err)
+		return "", err
 	}
-	if _, ok := b.e.Find(identity.ByObjectID, claims.ObjectID); !ok {
+	if _, ok := e.Find(identity.ByObjectID, claims.ObjectID); !ok {
 		return "", errors.New("the principal of the token does not exist any more")
 	}
 	return claims.ObjectID, nil
+}
+
+// graphBackend is Microsoft Graph's view of the emulator: that of the control plane, but for whom tokens are.
+type graphBackend struct{ backend }
+
+// Authenticate verifies the bearer token of a call to Graph.
+func (b graphBackend) Authenticate(r *http.Request) (string, error) {
+	holder, err := b.e.holder(r, identity.Graph)
+	var refused *identity.VerifyError
+	if !errors.As(err, &refused) {
+		return holder, err
+	}
+	message, known := graphTokenErrors[refused.Code]
+	if !known {
+		return "", err
+	}
+	return "", &graph.Error{Status: http.StatusUnauthorized, Code: "InvalidAuthenticationToken", Message: message, Cause: err}
+}
+
+// graphTokenErrors are the messages by which Graph tells why it does not take a token; for any other reason it says that
+// validation failed.
+var graphTokenErrors = map[identity.Code]string{
+	identity.Expired:       "Lifetime validation failed, the token is expired.",
+	identity.NotYetValid:   "Lifetime validation failed, the token is not yet valid.",
+	identity.AudienceWrong: "Access token validation failure. Invalid audience.",
 }
 
 // armTokenErrors are the codes by which ARM tells why it does not take a token; any other reason is

@@ -12,6 +12,8 @@ const (
 	ClassicARM = "https://management.core.windows.net/"
 	ACR        = "https://containerregistry.azure.net"
 	Graph      = "https://graph.microsoft.com/"
+	// TokenExchange is the audience of tokens that are shown to Entra itself, by federated credential.
+	TokenExchange = "api://AzureADTokenExchange"
 )
 
 // Audience is a service that tokens can be made for.
@@ -30,14 +32,16 @@ type Audience struct {
 // Audiences is a table of services.
 type Audiences []Audience
 
-// WellKnownAudiences are ARM under both its names, Azure Container Registry and Microsoft Graph, also under the names
-// they have on a machine without DNS for Azure.
+// WellKnownAudiences are ARM under both its names, Azure Container Registry, Microsoft Graph and the exchange of tokens,
+// also under the names they have on a machine without DNS for Azure. Where all of Azure is one localhost, that is Graph's
+// name, since az takes the name of Graph's host for its audience (az-cli §2.2).
 func WellKnownAudiences() Audiences {
 	return Audiences{
 		{URI: ARM, Aliases: []string{"https://management.azure.localhost"}, ARM: true},
 		{URI: ClassicARM, ARM: true},
 		{URI: ACR},
-		{URI: Graph, Aliases: []string{"https://graph.azure.localhost"}},
+		{URI: Graph, Aliases: []string{"https://graph.azure.localhost", "https://localhost"}},
+		{URI: TokenExchange, V2: true},
 	}
 }
 
@@ -48,7 +52,7 @@ func IsARM(audience string) bool {
 }
 
 // Resolve finds the service a resource parameter means: without regard to case or to one trailing slash, and under
-// .localhost without regard to the port.
+// localhost without regard to the port.
 func (t Audiences) Resolve(resource string) (Audience, bool) {
 	wanted := canonical(resource)
 	for _, a := range t {
@@ -62,29 +66,9 @@ func (t Audiences) Resolve(resource string) (Audience, bool) {
 
 func canonical(resource string) string {
 	name := strings.TrimSuffix(strings.ToLower(resource), "/")
-	if u, err := url.Parse(name); err == nil && strings.HasSuffix(u.Hostname(), ".localhost") {
+	if u, err := url.Parse(name); err == nil && (u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost")) {
 		u.Host = u.Hostname()
 		name = u.String()
 	}
 	return name
-}
-
-// oidcScopes ask for more than an access token; beside a resource scope they change nothing about it.
-var oidcScopes = []string{"openid", "profile", "email", "offline_access"}
-
-// scopeResources returns the resources that a v2 scope parameter names. Only the suffix "/.default" goes, so a resource
-// that ends in a slash arrives with two: "https://management.azure.com//.default" (az-cli §3). A scope without the
-// suffix is returned as bad.
-func scopeResources(scope string) (resources []string, bad string) {
-	for _, s := range strings.Fields(scope) {
-		if slices.Contains(oidcScopes, s) {
-			continue
-		}
-		resource, ok := strings.CutSuffix(s, "/.default")
-		if !ok {
-			return nil, s
-		}
-		resources = append(resources, resource)
-	}
-	return resources, ""
 }

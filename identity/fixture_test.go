@@ -28,8 +28,8 @@ var (
 		ID: "oid-alice", Kind: User, DisplayName: "Alice", UserName: "alice@example.com", Groups: []string{"oid-devs"},
 	}
 	devs         = Principal{ID: "oid-devs", Kind: Group, DisplayName: "devs"}
-	pipeline     = Principal{ID: "oid-pipeline", Kind: ServicePrincipal, ClientID: "app-pipeline", Secrets: []string{"old", "s3cret+/ %"}}
-	defender     = Principal{ID: "oid-defender", Kind: FirstParty, ClientID: "app-defender", Secrets: []string{"s"}}
+	pipeline     = Principal{ID: "oid-pipeline", Kind: ServicePrincipal, ClientID: "app-pipeline", Secrets: []Secret{{Value: "old"}, {Value: "s3cret+/ %"}}}
+	defender     = Principal{ID: "oid-defender", Kind: FirstParty, ClientID: "app-defender", Secrets: []Secret{{Value: "s"}}}
 	workerSystem = Principal{ID: "oid-worker", Kind: SystemAssigned, ClientID: "app-worker", Resource: worker}
 	builderID    = Principal{ID: "oid-builder", Kind: UserAssigned, ClientID: "app-builder", Resource: builder, Hosts: []string{jumpbox, worker}}
 	deployerID   = Principal{ID: "oid-deployer", Kind: UserAssigned, ClientID: "app-deployer", Resource: deployer, Hosts: []string{worker}}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,6 +119,8 @@ type imdsToken struct {
 	NotBefore    string `json:"not_before"`
 	Resource     string `json:"resource"`
 	TokenType    string `json:"token_type"`
+
+	expires time.Time
 }
 
 func (m *IMDS) token(r *http.Request, query url.Values) (any, error) {
@@ -129,16 +132,22 @@ func (m *IMDS) token(r *http.Request, query url.Values) (any, error) {
 	if !ok {
 		return nil, errNotFound
 	}
-	identity, err := host.choose(query)
+	return host.token(r.Context(), m.Issuer, query, choices)
+}
+
+// token makes a token of the identity that query names, for the resource that it names.
+func (h Host) token(ctx context.Context, issuer *Issuer, query url.Values, by []choice) (imdsToken, error) {
+	identity, err := h.choose(query, by)
 	if err != nil {
-		return nil, err
+		return imdsToken{}, err
 	}
-	token, err := m.Issuer.Issue(r.Context(), identity, resource, host.Resource)
+	resource := query.Get("resource")
+	token, err := issuer.Issue(ctx, identity, resource, h.Resource)
 	if errors.Is(err, ErrUnknownAudience) {
-		return nil, imdsError{"invalid_resource", newFault(unknownResource, resource, m.Issuer.Tenant).Error()}
+		return imdsToken{}, imdsError{"invalid_resource", newFault(unknownResource, resource, issuer.Tenant).Error()}
 	}
 	if err != nil {
-		return nil, err
+		return imdsToken{}, err
 	}
 	seconds := fmt.Sprintf("%.0f", token.Lifetime().Seconds())
 	return imdsToken{
@@ -150,16 +159,26 @@ func (m *IMDS) token(r *http.Request, query url.Values) (any, error) {
 		NotBefore:    epoch(token.Claims.NotBefore.Unix()),
 		Resource:     resource,
 		TokenType:    "Bearer",
+		expires:      token.Claims.ExpiresAt.Time,
 	}, nil
 }
 
-// choices are the variables by which a client names one of its host's identities.
-var choices = []struct {
+// choice is a variable by which a client names one of its host's identities.
+type choice struct {
 	variable string
 	property func(Principal) string
-}{
-	{"client_id", func(p Principal) string { return p.ClientID }},
-	{"object_id", func(p Principal) string { return p.ID }},
+}
+
+// The properties that variables name.
+var (
+	byClient = func(p Principal) string { return p.ClientID }
+	byObject = func(p Principal) string { return p.ID }
+)
+
+// choices are the variables of IMDS.
+var choices = []choice{
+	{"client_id", byClient},
+	{"object_id", byObject},
 	{"msi_res_id", identityResource},
 	{"mi_res_id", identityResource},
 }
@@ -173,10 +192,10 @@ func identityResource(p Principal) string {
 }
 
 // choose returns the identity that query names; unnamed, the system-assigned one or the only user-assigned one.
-func (h Host) choose(query url.Values) (Principal, error) {
+func (h Host) choose(query url.Values, by []choice) (Principal, error) {
 	named := 0
 	candidates := h.identities()
-	for _, choice := range choices {
+	for _, choice := range by {
 		value := query.Get(choice.variable)
 		if value == "" {
 			continue

@@ -21,9 +21,6 @@ var (
 	ErrNotHosted = errors.New("identity is not assigned to the resource")
 )
 
-// AzureCLI is the client ID that tokens of users name as their client: that of az.
-const AzureCLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-
 // groupLimit is how many groups Entra puts in a token before it leaves them all out.
 const groupLimit = 200
 
@@ -94,30 +91,44 @@ func (i *Issuer) Verifier(audiences ...string) Verifier {
 }
 
 // Issue makes an access token of p for an audience, in any spelling that Audiences knows. Host is the ARM resource ID of
-// the resource that uses a managed identity, empty if none does; for other principals it means nothing.
+// the resource that uses a managed identity, empty if none does; for other principals it means nothing. A user acts
+// through az.
 //
 // The error is [ErrUnknownAudience], [ErrNoTokens], [ErrNotHosted], or that of [Keys.Sign].
 func (i *Issuer) Issue(ctx context.Context, p Principal, audience, host string) (Token, error) {
+	return i.issue(ctx, bearer{Principal: p, host: host}, audience)
+}
+
+// bearer is whom a token is about, and through what it is used.
+type bearer struct {
+	Principal
+	host   string // resource ID of the resource that uses a managed identity
+	client string // application ID of the client through which a user acts; empty is az
+	proof  string // how the client proved itself: claim appidacr, where it is not as usual
+}
+
+func (i *Issuer) issue(ctx context.Context, b bearer, audience string) (Token, error) {
 	service, ok := i.audiences().Resolve(audience)
 	if !ok {
 		return Token{}, fmt.Errorf("issue a token for %q: %w", audience, ErrUnknownAudience)
 	}
-	describe, ok := subjects[p.Kind]
+	describe, ok := subjects[b.Kind]
 	if !ok {
-		return Token{}, fmt.Errorf("issue a token of %s %s: %w", p.Kind, p.ID, ErrNoTokens)
+		return Token{}, fmt.Errorf("issue a token of %s %s: %w", b.Kind, b.ID, ErrNoTokens)
 	}
 	now := clock(i.Now)
 	claims := Claims{
-		Registered: NewRegistered(i.V1(), p.ID, service.URI, now, now.Add(i.Lifetimes.of(p.Kind))),
+		Registered: NewRegistered(i.V1(), b.ID, service.URI, now, now.Add(i.Lifetimes.of(b.Kind))),
 		Tenant:     i.Tenant,
-		ObjectID:   p.ID,
-		AppID:      p.ClientID,
+		ObjectID:   b.ID,
+		AppID:      b.ClientID,
 		TokenID:    tokenID(),
 		Version:    "1.0",
 	}
-	if err := describe(&claims, p, host); err != nil {
-		return Token{}, fmt.Errorf("issue a token of %s for %q: %w", p.ID, host, err)
+	if err := describe(&claims, b.Principal, b.host); err != nil {
+		return Token{}, fmt.Errorf("issue a token of %s for %q: %w", b.ID, b.host, err)
 	}
+	claims.AppID, claims.AppIDACR = orText(b.client, claims.AppID), orText(b.proof, claims.AppIDACR)
 	if service.V2 {
 		claims = i.version2(claims)
 	}
@@ -126,6 +137,13 @@ func (i *Issuer) Issue(ctx context.Context, p Principal, audience, host string) 
 		return Token{}, err
 	}
 	return Token{AccessToken: signed, Claims: claims}, nil
+}
+
+func orText(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
 }
 
 func (i *Issuer) audiences() Audiences {

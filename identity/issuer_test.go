@@ -253,15 +253,3 @@ func TestStaticDirectory(t *testing.T) {
 		}
 	}
 }
-
-func TestSecrets(t *testing.T) {
-	p := Principal{Secrets: []string{"one", "two", ""}}
-	for secret, want := range map[string]bool{"one": true, "two": true, "": false, "on": false, "One": false, "onetwo": false} {
-		if p.HasSecret(secret) != want {
-			t.Errorf("secret %q is taken: %v", secret, !want)
-		}
-	}
-	if (Principal{}).HasSecret("") {
-		t.Error("a principal without secrets takes the empty one")
-	}
-}

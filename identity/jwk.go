@@ -36,7 +36,6 @@ func newJWK(id string, public *rsa.PublicKey) JWK {
 }
 
 func parts(public *rsa.PublicKey) (n, e string) {
-	encode := base64.RawURLEncoding.EncodeToString
 	return encode(public.N.Bytes()), encode(big.NewInt(int64(public.E)).Bytes())
 }
 
@@ -46,3 +45,31 @@ func thumbprint(public *rsa.PublicKey) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, `{"e":%q,"kty":"RSA","n":%q}`, e, n))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
+
+// Public returns the key called kid, if it is one for signatures and strong enough; it makes a JWKS the [PublicKeys] of a
+// [TrustedIssuer].
+func (s JWKS) Public(kid string) (*rsa.PublicKey, bool) {
+	for _, k := range s.Keys {
+		if k.ID == kid {
+			return k.public()
+		}
+	}
+	return nil, false
+}
+
+// public reads the key. The bounds are those of crypto/rsa; smaller keys are not believed.
+func (k JWK) public() (*rsa.PublicKey, bool) {
+	modulus, modulusErr := base64.RawURLEncoding.DecodeString(k.Modulus)
+	exponent, exponentErr := base64.RawURLEncoding.DecodeString(k.Exponent)
+	n, e := new(big.Int).SetBytes(modulus), new(big.Int).SetBytes(exponent)
+	switch {
+	case modulusErr != nil, exponentErr != nil, k.KeyType != "RSA", k.Use == "enc":
+	case n.BitLen() < keyBits, n.BitLen() > maxKeyBits, e.BitLen() < 2, e.BitLen() > 31:
+	default:
+		return &rsa.PublicKey{N: n, E: int(e.Int64())}, true
+	}
+	return nil, false
+}
+
+// maxKeyBits is the length of the longest key looked at: a signature of it takes about a millisecond to verify.
+const maxKeyBits = 16384

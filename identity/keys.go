@@ -2,9 +2,14 @@ package identity
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,4 +172,36 @@ func (k *Keys) JWKS(ctx context.Context) (JWKS, error) {
 		}
 	}
 	return set, nil
+}
+
+// seal returns a proof for a text that only the holder of the signing key can make: the key's ID and a keyed hash. It says
+// nothing about the text to those who do not know it.
+func (k *Keys) seal(ctx context.Context, text string) (string, error) {
+	if err := k.Ready(ctx); err != nil {
+		return "", err
+	}
+	signing := (*k.ring.Load())[0]
+	return signing.id + "." + base64.RawURLEncoding.EncodeToString(signing.hash(text)), nil
+}
+
+// sealed reports whether a seal is one for the text, by a key that may verify now.
+func (k *Keys) sealed(seal, text string) bool {
+	<-k.ready
+	id, hash, _ := strings.Cut(seal, ".")
+	now := clock(k.now)
+	for _, candidate := range *k.ring.Load() {
+		if candidate.id == id && candidate.verifies(now) {
+			given, err := base64.RawURLEncoding.Strict().DecodeString(hash)
+			return err == nil && hmac.Equal(given, candidate.hash(text))
+		}
+	}
+	return false
+}
+
+// hash is a keyed hash whose key is made from the private key for this purpose alone.
+func (k *key) hash(text string) []byte {
+	secret := sha256.Sum256(append([]byte("seal\x00"), x509.MarshalPKCS1PrivateKey(k.private)...))
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
 }

@@ -1,9 +1,9 @@
 package identity
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/x509"
 	"strings"
+	"time"
 )
 
 // Kind says what a principal is.
@@ -32,8 +32,19 @@ type Principal struct {
 	ClientID string
 	// UserName is the user principal name (claim upn) of a user.
 	UserName string
-	// Secrets are the client secrets of a service principal; each is good. An empty one never is.
-	Secrets []string
+	// Disabled says that the account gets no tokens, whatever it knows.
+	Disabled bool
+	// Password is that of a user; nobody signs in with an empty one.
+	Password string
+	// SessionsFrom is when the user's sessions were last revoked: refresh tokens from before are worthless.
+	SessionsFrom time.Time
+	// Secrets are the client secrets of a service principal, its application's included.
+	Secrets []Secret
+	// Certificates are those with which a service principal may sign assertions.
+	Certificates []*x509.Certificate
+	// Federated are the tokens of other issuers that a service principal or a user-assigned identity may show instead of a
+	// credential of its own.
+	Federated []FederatedCredential
 	// Resource is an ARM resource ID (claim xms_mirid): of the resource a system-assigned identity lives with, or of the
 	// userAssignedIdentities resource that a user-assigned identity is.
 	Resource string
@@ -41,18 +52,6 @@ type Principal struct {
 	Hosts []string
 	// Groups are the object IDs of the groups a user is in.
 	Groups []string
-}
-
-// HasSecret reports whether secret is one of the principal's. It compares in constant time, and looks at every secret
-// also after a match; the empty secret is nobody's.
-func (p Principal) HasSecret(secret string) bool {
-	given := sha256.Sum256([]byte(secret))
-	found := 0
-	for _, s := range p.Secrets {
-		want := sha256.Sum256([]byte(s))
-		found |= subtle.ConstantTimeCompare(given[:], want[:])
-	}
-	return found == 1 && secret != ""
 }
 
 // By names the property a principal is looked up by.

@@ -1,167 +1,215 @@
 package identity
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
-	"net/http"
-	"net/url"
+	"maps"
+	"slices"
 	"strconv"
+	"time"
 )
 
-// clientCredentials is the grant by which a client gets a token of its own (RFC 6749 §4.4).
-const clientCredentials = "client_credentials"
+// grant is what a client was found to be entitled to: tokens of a principal, for what it demands.
+type grant struct {
+	bearer bearer
+	demand demand
+	client string // application ID of the client
+	nonce  string // of the authorization request, for the ID token
+}
 
-// tokenAnswer is the answer of the v2 endpoint. The times are numbers: az fails on strings (az-cli §1).
+// grants are the ways to a token, by grant_type.
+var grants = map[string]func(protocol, *call) (grant, error){
+	"client_credentials": protocol.clientCredentials,
+	"password":           protocol.password,
+	"refresh_token":      protocol.refresh,
+	"authorization_code": protocol.redeemCode,
+	"urn:ietf:params:oauth:grant-type:device_code": protocol.redeemDevice,
+}
+
+func grantTypes() []string { return slices.Sorted(maps.Keys(grants)) }
+
+// token is the token endpoint.
+func (p protocol) token(c *call) (any, error) {
+	kind, err := c.required("grant_type")
+	if err != nil {
+		return nil, err
+	}
+	redeem, ok := grants[kind]
+	if !ok {
+		return nil, newFault(unsupportedGrant, kind)
+	}
+	g, err := redeem(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return p.tokens(c, g)
+}
+
+// tokenAnswer is the answer of the token endpoint. The times of expires_in are numbers: az fails on strings (az-cli §1).
 type tokenAnswer struct {
 	TokenType    string `json:"token_type"`
+	Scope        string `json:"scope,omitempty"`
 	ExpiresIn    int64  `json:"expires_in"`
 	ExtExpiresIn int64  `json:"ext_expires_in"`
+	ExpiresOn    string `json:"expires_on,omitempty"`
+	NotBefore    string `json:"not_before,omitempty"`
+	Resource     string `json:"resource,omitempty"`
 	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	ClientInfo   string `json:"client_info,omitempty"`
 }
 
-// tokenAnswerV1 is the answer of the v1 endpoint, which says more.
-type tokenAnswerV1 struct {
-	tokenAnswer
-	ExpiresOn string `json:"expires_on"`
-	NotBefore string `json:"not_before"`
-	Resource  string `json:"resource"`
+// describeV1 adds what version 1.0 tells: the times once more, and the resource.
+func describeV1(a *tokenAnswer, t Token, d demand) {
+	a.ExpiresOn, a.NotBefore = epoch(t.Claims.ExpiresAt.Unix()), epoch(t.Claims.NotBefore.Unix())
+	a.Resource, a.Scope = d.resource, t.Claims.Scope
 }
 
-func newTokenAnswer(t Token) tokenAnswer {
-	seconds := int64(t.Lifetime().Seconds())
-	return tokenAnswer{TokenType: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: t.AccessToken}
-}
-
-func (e *Endpoint) tokenV1(r *http.Request) (any, error) {
-	token, resource, err := e.clientToken(r, resourceV1)
-	if err != nil {
-		return nil, err
-	}
-	return tokenAnswerV1{
-		tokenAnswer: newTokenAnswer(token),
-		ExpiresOn:   epoch(token.Claims.ExpiresAt.Unix()),
-		NotBefore:   epoch(token.Claims.NotBefore.Unix()),
-		Resource:    resource,
-	}, nil
-}
-
-func (e *Endpoint) tokenV2(r *http.Request) (any, error) {
-	token, _, err := e.clientToken(r, resourceV2)
-	if err != nil {
-		return nil, err
-	}
-	return newTokenAnswer(token), nil
-}
+// describeV2 adds nothing: without a scope in the answer, the client has what it asked for (RFC 6749 §5.1).
+func describeV2(*tokenAnswer, Token, demand) {}
 
 func epoch(seconds int64) string { return strconv.FormatInt(seconds, 10) }
 
-// clientToken answers a client_credentials request whose resource is found by resourceOf. The order of the checks is
-// the order in which a person would fix the request.
-func (e *Endpoint) clientToken(r *http.Request, resourceOf func(url.Values) (string, error)) (Token, string, error) {
-	form, err := readForm(r)
-	if err != nil {
-		return Token{}, "", err
-	}
-	id, secret, err := clientOf(r, form)
-	if err != nil {
-		return Token{}, "", err
-	}
-	resource, err := resourceOf(form)
-	if err != nil {
-		return Token{}, "", err
-	}
-	client, err := e.authenticate(id, secret)
-	if err != nil {
-		return Token{}, "", err
-	}
-	token, err := e.Issuer.Issue(r.Context(), client, resource, "")
+// tokens makes the tokens of a grant: for a user also those by which the client goes on.
+func (p protocol) tokens(c *call, g grant) (tokenAnswer, error) {
+	ctx := c.r.Context()
+	token, err := c.Issuer.issue(ctx, g.bearer, g.demand.resource)
 	if errors.Is(err, ErrUnknownAudience) {
-		err = newFault(unknownResource, resource, e.Issuer.Tenant)
+		return tokenAnswer{}, newFault(unknownResource, g.demand.resource, c.Issuer.Tenant)
 	}
-	return token, resource, err
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	seconds := int64(token.Lifetime().Seconds())
+	answer := tokenAnswer{TokenType: "Bearer", ExpiresIn: seconds, ExtExpiresIn: seconds, AccessToken: token.AccessToken}
+	p.describe(&answer, token, g.demand)
+	if g.bearer.Kind != User {
+		return answer, nil
+	}
+	if g.demand.openID {
+		answer.IDToken, err = c.idToken(ctx, g, token)
+	}
+	if err == nil && g.demand.offline {
+		answer.RefreshToken, err = c.refreshToken(ctx, g)
+	}
+	if c.form.Get("client_info") == "1" {
+		answer.ClientInfo = clientInfo(g.bearer.ID, c.Issuer.Tenant)
+	}
+	return answer, err
 }
 
-// readForm returns the body's parameters; what the query says is ignored, since secrets do not belong there.
-func readForm(r *http.Request) (url.Values, error) {
-	if err := r.ParseForm(); err != nil {
-		return nil, newFault(badParameter, "request")
-	}
-	for name, values := range r.PostForm {
-		if len(values) > 1 {
-			return nil, newFault(repeatedParameter, name)
-		}
-	}
-	grant, err := required(r.PostForm, "grant_type")
-	if err == nil && grant != clientCredentials {
-		err = newFault(unsupportedGrant, grant)
-	}
-	return r.PostForm, err
+// idClaims are those of an ID token, with the names of both versions: clients read the user's from either (az-cli §3).
+type idClaims struct {
+	Registered
+	Tenant            string `json:"tid"`
+	ObjectID          string `json:"oid"`
+	Name              string `json:"name,omitempty"`
+	PreferredUserName string `json:"preferred_username"`
+	UPN               string `json:"upn"`
+	UniqueName        string `json:"unique_name"`
+	Nonce             string `json:"nonce,omitempty"`
+	Version           string `json:"ver"`
 }
 
-func required(form url.Values, name string) (string, error) {
-	value := form.Get(name)
-	if value == "" {
-		return "", newFault(missingParameter, name)
-	}
-	return value, nil
+func (c *call) idToken(ctx context.Context, g grant, access Token) (string, error) {
+	user := g.bearer
+	return c.Issuer.Keys.Sign(ctx, idClaims{
+		Registered: NewRegistered(c.Issuer.V2(), user.ID, g.client, c.now, access.Claims.ExpiresAt.Time),
+		Tenant:     c.Issuer.Tenant, ObjectID: user.ID, Name: user.DisplayName, PreferredUserName: user.UserName,
+		UPN: user.UserName, UniqueName: user.UserName, Nonce: g.nonce, Version: "2.0",
+	})
 }
 
-// clientOf returns client ID and secret from the Authorization header, where they are form-encoded (RFC 6749 §2.3.1),
-// or from the body. A request that authenticates in both ways is refused.
-func clientOf(r *http.Request, form url.Values) (id, secret string, err error) {
-	if user, password, ok := r.BasicAuth(); ok {
-		return basicClient(user, password, form)
-	}
-	if id, err = required(form, "client_id"); err != nil {
-		return "", "", err
-	}
-	if secret = form.Get("client_secret"); secret == "" {
-		return "", "", newFault(missingSecret)
-	}
-	return id, secret, nil
+// clientInfo is how MSAL tells accounts apart: object ID and tenant.
+func clientInfo(objectID, tenant string) string {
+	info, _ := json.Marshal(map[string]string{"uid": objectID, "utid": tenant}) // strings cannot fail
+	return encode(info)
 }
 
-func basicClient(user, password string, form url.Values) (id, secret string, err error) {
-	id, idErr := url.QueryUnescape(user)
-	secret, secretErr := url.QueryUnescape(password)
-	named := form.Get("client_id")
-	switch {
-	case idErr != nil || secretErr != nil:
-		return "", "", newFault(badParameter, "Authorization")
-	case named != "" && named != id:
-		return "", "", newFault(badParameter, "client_id")
-	case form.Get("client_secret") != "":
-		return "", "", newFault(badParameter, "client_secret")
-	}
-	return id, secret, nil
+// refreshLifetime is how long a refresh token is good; Entra's default.
+const refreshLifetime = 90 * 24 * time.Hour
+
+// refreshAudience is the audience of refresh tokens: no service, so that one is never taken for an access token.
+const refreshAudience = "urn:acrlocal:refresh-token"
+
+// refreshClaims are those of a refresh token. Entra's is opaque to clients, and so is this one, by agreement.
+type refreshClaims struct {
+	Registered
+	// Client is the application that may use it.
+	Client string `json:"client"`
+	// Seal is for the user's password as it was, so that a new one makes the token worthless.
+	Seal string `json:"seal"`
+	// Resource is what the client asked for, and so does without naming it.
+	Resource string `json:"resource"`
 }
 
-// authenticate returns the service principal that has this secret.
-func (e *Endpoint) authenticate(id, secret string) (Principal, error) {
-	client, ok := e.Directory.Find(ByClientID, id)
-	if !ok || client.Kind != ServicePrincipal {
-		return Principal{}, newFault(unknownClient, id, e.Issuer.Tenant)
-	}
-	if !client.HasSecret(secret) {
-		return Principal{}, newFault(wrongSecret, id)
-	}
-	return client, nil
+// sealOf is what the seal of a refresh token is for.
+func sealOf(user Principal, client string) string {
+	return "refresh\x00" + client + "\x00" + user.ID + "\x00" + user.Password
 }
 
-func resourceV1(form url.Values) (string, error) {
-	return required(form, "resource")
-}
-
-func resourceV2(form url.Values) (string, error) {
-	scope, err := required(form, "scope")
+func (c *call) refreshToken(ctx context.Context, g grant) (string, error) {
+	seal, err := c.Issuer.Keys.seal(ctx, sealOf(g.bearer.Principal, g.client))
 	if err != nil {
 		return "", err
 	}
-	resources, bad := scopeResources(scope)
-	if bad != "" {
-		return "", newFault(scopeNotDefault, bad)
+	return c.Issuer.Keys.Sign(ctx, refreshClaims{
+		Registered: NewRegistered(c.Issuer.V1(), g.bearer.ID, refreshAudience, c.now, c.now.Add(refreshLifetime)),
+		Client:     g.client, Seal: seal, Resource: g.demand.resource,
+	})
+}
+
+// refresh is the grant of RFC 6749 §6. The token stays good, as Entra's does; what has changed about the user since it was
+// issued is found out here.
+func (p protocol) refresh(c *call) (grant, error) {
+	client, err := c.userClient()
+	if err != nil {
+		return grant{}, err
 	}
-	if len(resources) != 1 {
-		return "", newFault(badScope, scope)
+	text, err := c.required("refresh_token")
+	if err != nil {
+		return grant{}, err
 	}
-	return resources[0], nil
+	claims, err := c.openRefreshToken(text)
+	if err != nil {
+		return grant{}, err
+	}
+	user, err := c.sessionOf(claims, client)
+	if err != nil {
+		return grant{}, err
+	}
+	wanted, err := p.userDemand(c, claims.Resource)
+	wanted.offline = true
+	return grant{bearer: client.acting(user), demand: wanted, client: client.id}, err
+}
+
+func (c *call) openRefreshToken(text string) (refreshClaims, error) {
+	claims, err := VerifyAs[refreshClaims](Verifier{
+		Keys: c.Issuer.Keys, Issuers: []string{c.Issuer.V1()}, Audiences: []string{refreshAudience}, Now: c.Issuer.Now,
+	}, text)
+	var refused *VerifyError
+	if errors.As(err, &refused) && refused.Code == Expired {
+		return claims, newFault(expiredGrant)
+	}
+	if err != nil {
+		return claims, newFault(malformedGrant)
+	}
+	return claims, nil
+}
+
+// sessionOf returns the user of a refresh token, if it still is one that the client may use.
+func (c *call) sessionOf(claims refreshClaims, client client) (Principal, error) {
+	if !sameText(claims.Client, client.id) {
+		return Principal{}, newFault(malformedGrant)
+	}
+	user, err := c.user(ByObjectID, claims.Subject)
+	if err != nil {
+		return Principal{}, err
+	}
+	if claims.IssuedAt.Before(user.SessionsFrom) || !c.Issuer.Keys.sealed(claims.Seal, sealOf(user, client.id)) {
+		return Principal{}, newFault(revokedGrant, stamp(claims.IssuedAt.Time), stamp(user.SessionsFrom))
+	}
+	return user, nil
 }

@@ -73,12 +73,14 @@ type tokenCommand struct {
 	From     string `help:"Place whose identity is meant, or at which a user-assigned identity is used." placeholder:"PLACE"`
 	Registry string `help:"Print an ACR refresh token of this registry: the password of user 00000000-0000-0000-0000-000000000000." placeholder:"NAME"`
 	Audience string `help:"Audience of the Entra token: https://management.azure.com for Resource Manager. Without it, the registries', for a login." placeholder:"URL"`
+	Subject  string `name:"federated" help:"Print a token of another issuer for this subject, as a federated credential takes it: for az login --federated-token, or AZURE_FEDERATED_TOKEN_FILE." placeholder:"SUBJECT"`
+	Issuer   string `help:"That issuer; without it, the one whose federated credential has the subject." placeholder:"URL"`
 }
 
 // Run prints a token.
 func (c *tokenCommand) Run(ctx context.Context, io streams) error {
 	var answer emulator.TokenAnswer
-	question := emulator.TokenRequest{As: c.As, From: c.From, Registry: c.Registry, Audience: c.Audience}
+	question := emulator.TokenRequest{As: c.As, From: c.From, Registry: c.Registry, Audience: c.Audience, Subject: c.Subject, Issuer: c.Issuer}
 	if err := c.post(ctx, "/api/token", question, &answer); err != nil {
 		return err
 	}

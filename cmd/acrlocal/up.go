@@ -29,6 +29,7 @@ type upCommand struct {
 	Attach          []string          `help:"Peers arriving at ADDR are in that virtual network. Repeatable." placeholder:"NETWORK=ADDR"`
 	DefaultRegistry string            `help:"The registry that localhost:PORT means; without it playground, or the only one there is." placeholder:"NAME"`
 	Behavior        string            `help:"Follow the article (article), or ACR as it is now (current); ${default} unless told." enum:"article,current" default:"article"`
+	TrustedIssuer   map[string]string `help:"Take tokens of an issuer for federated credentials, by its key set (JWKS). Repeatable. The emulator stands in for issuers that are not given." placeholder:"URL=FILE"`
 	TrustedProxies  []string          `help:"Front proxies whose X-Forwarded-For and PROXY protocol count." placeholder:"CIDR"`
 	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes; ${default} unless told." default:"8589934592" placeholder:"BYTES"`
 	PlainAnswers    bool              `help:"Leave out the headers that ACR does not send."`
@@ -76,6 +77,13 @@ func (c *upCommand) options(io streams) (emulator.Options, error) {
 	}
 	if c.Verbose {
 		o.Logger = slog.New(slog.NewTextHandler(io.err, nil))
+	}
+	for issuer, path := range c.TrustedIssuer {
+		keys, err := os.ReadFile(path)
+		if err != nil {
+			return o, err
+		}
+		o.TrustedIssuers = append(o.TrustedIssuers, emulator.TrustedIssuer{Issuer: issuer, Keys: keys})
 	}
 	for _, a := range c.Attach {
 		at := strings.LastIndexByte(a, '=')

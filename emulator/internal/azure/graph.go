@@ -1,12 +1,23 @@
 package azure
 
-import "strings"
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"strings"
+	"time"
+)
 
 // User is the view of a Graph user.
 type User struct {
 	ObjectID, DisplayName string
 	// UserName is userPrincipalName.
 	UserName string
+	// Password is passwordProfile.password. Graph tells it to nobody; the document keeps it.
+	Password string
+	// Disabled says that accountEnabled is false.
+	Disabled bool
+	// SessionsFrom is signInSessionsValidFromDateTime: from when sign-ins count.
+	SessionsFrom time.Time
 }
 
 // ReadUser reads a document of type TypeUser.
@@ -14,6 +25,8 @@ func ReadUser(d Document) (User, error) {
 	f := fieldsOf(d)
 	return User{
 		ObjectID: d.ID.Name(), DisplayName: f.text("displayName"), UserName: f.text("userPrincipalName"),
+		Password: f.in("passwordProfile").text("password"), Disabled: !f.flag("accountEnabled", true),
+		SessionsFrom: f.time("signInSessionsValidFromDateTime"),
 	}, f.err()
 }
 
@@ -63,20 +76,57 @@ type ServicePrincipal struct {
 	ObjectID, DisplayName string
 	// ClientID is appId.
 	ClientID string
-	// Secrets are the values in passwordCredentials[].secretText. Graph tells a secret once; the document keeps it.
-	Secrets []string
+	// Disabled says that accountEnabled is false.
+	Disabled bool
+	// Secrets are passwordCredentials[]. Graph tells a secret once; the document keeps it.
+	Secrets []ClientSecret
+	// Certificates are those of keyCredentials[].
+	Certificates []*x509.Certificate
+}
+
+// ClientSecret is an entry of passwordCredentials.
+type ClientSecret struct {
+	// Text is secretText.
+	Text string
+	// Expires is endDateTime; the zero time is never.
+	Expires time.Time
 }
 
 // ReadServicePrincipal reads a document of type TypeServicePrincipal or TypeApplication.
 func ReadServicePrincipal(d Document) (ServicePrincipal, error) {
 	f := fieldsOf(d)
-	s := ServicePrincipal{ObjectID: d.ID.Name(), DisplayName: f.text("displayName"), ClientID: f.text("appId")}
+	s := ServicePrincipal{
+		ObjectID: d.ID.Name(), DisplayName: f.text("displayName"), ClientID: f.text("appId"), Disabled: !f.flag("accountEnabled", true),
+	}
 	for _, p := range f.list("passwordCredentials") {
-		if secret := p.text("secretText"); secret != "" {
+		if secret := (ClientSecret{p.text("secretText"), p.time("endDateTime")}); secret.Text != "" {
 			s.Secrets = append(s.Secrets, secret)
 		}
 	}
+	for _, k := range f.list("keyCredentials") {
+		if certificate := k.certificate("key"); certificate != nil {
+			s.Certificates = append(s.Certificates, certificate)
+		}
+	}
 	return s, f.err()
+}
+
+// certificate reads a certificate as Graph writes it, DER in base64; a missing one, as in answers of Graph's, is nil.
+func (f fields) certificate(name string) *x509.Certificate {
+	text := f.text(name)
+	if text == "" {
+		return nil
+	}
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		f.fail(CodeInvalid, name, "the certificate is not in base64: %v", err)
+		return nil
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		f.fail(CodeInvalid, name, "the certificate cannot be read: %v", err)
+	}
+	return certificate
 }
 
 // validateApplication wants an application that can be read, with what it trusts.

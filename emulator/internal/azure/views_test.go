@@ -51,9 +51,9 @@ func told(view any, err error) string {
 	case Group:
 		return fmt.Sprint(v.Members)
 	case ServicePrincipal:
-		return fmt.Sprint(v.ClientID, " ", v.Secrets)
+		return fmt.Sprint(v.ClientID, " ", v.Secrets, len(v.Certificates), " ", v.Disabled)
 	case User:
-		return v.UserName
+		return fmt.Sprint(v.UserName, " ", v.Password, " ", v.Disabled, " ", v.SessionsFrom.Year())
 	}
 	return fmt.Sprint(view)
 }
@@ -70,9 +70,15 @@ func TestGraphViews(t *testing.T) {
 		{"group", `"displayName":"nobody"`, as(ReadGroup), "[]"},
 		{"group", `"members":[1]`, as(ReadGroup), "!members"},
 		{"group", `"members":[{"id":1}]`, as(ReadGroup), "!members[].id"},
-		{"servicePrincipal", `"appId":"x","passwordCredentials":[{"secretText":"s"},{"hint":"abc"}]`, as(ReadServicePrincipal), "x [s]"},
+		{"servicePrincipal", `"appId":"x","passwordCredentials":[{"secretText":"s"},{"hint":"abc"}]`, as(ReadServicePrincipal), "x [{s 0001-01-01 00:00:00 +0000 UTC}] 0 false"},
+		{"servicePrincipal", `"passwordCredentials":[{"secretText":"s","endDateTime":"2026-01-31T12:00:00Z"}],"accountEnabled":false`, as(ReadServicePrincipal), " [{s 2026-01-31 12:00:00 +0000 UTC}] 0 true"},
+		{"servicePrincipal", `"passwordCredentials":[{"secretText":"s","endDateTime":"soon"}]`, as(ReadServicePrincipal), "!passwordCredentials[0].endDateTime"},
+		{"servicePrincipal", `"keyCredentials":[{"key":null}]`, as(ReadServicePrincipal), " [] 0 false"},
+		{"servicePrincipal", `"keyCredentials":[{"key":"?"}]`, as(ReadServicePrincipal), "!keyCredentials[0].key"},
+		{"servicePrincipal", `"keyCredentials":[{"key":"AAAA"}]`, as(ReadServicePrincipal), "!keyCredentials[0].key"},
 		{"servicePrincipal", `"passwordCredentials":{}`, as(ReadServicePrincipal), "!passwordCredentials"},
-		{"user", `"userPrincipalName":"ada@contoso.example"`, as(ReadUser), "ada@contoso.example"},
+		{"user", `"userPrincipalName":"ada@contoso.example"`, as(ReadUser), "ada@contoso.example  false 1"},
+		{"user", `"passwordProfile":{"password":"p"},"accountEnabled":false,"signInSessionsValidFromDateTime":"2026-01-31T12:00:00Z"`, as(ReadUser), " p true 2026"},
 		{"user", `"userPrincipalName":true`, as(ReadUser), "!userPrincipalName"},
 	} {
 		document := documentsOf(t, `{"id":"acac10ca-7000-4000-8000-000000000001","@odata.type":"#microsoft.graph.`+row.kind+`",`+row.body+`}`)[0]

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/acrlocal/acrlocal/gate"
 	"github.com/acrlocal/acrlocal/identity"
@@ -128,12 +129,12 @@ func (a asker) password(user, password string) *presented {
 	if !ok || p.Kind != identity.ServicePrincipal {
 		return disbelieved(gate.ApplicationUnknown, "%.80q", user)
 	}
-	return clientSecret(p, password)
+	return clientSecret(p, password, a.options.Now())
 }
 
 // clientSecret judges a service principal's secret.
-func clientSecret(p identity.Principal, secret string) *presented {
-	if !p.HasSecret(secret) {
+func clientSecret(p identity.Principal, secret string, now time.Time) *presented {
+	if !p.HasSecret(secret, now) || p.Disabled {
 		return disbelieved(gate.PasswordWrong, "service principal %s", p.ClientID)
 	}
 	proof := proofOfSecret(p)

@@ -11,6 +11,8 @@ import (
 type Surroundings struct {
 	// Place is where the program runs.
 	Place azure.Place
+	// IdentityHeader is the secret of the place's identity endpoint; empty if it has none.
+	IdentityHeader string
 	// Proxy is the URL of the relay; empty in an isolated network, where there is none.
 	Proxy string
 	// CAFile is the path of the authority's certificate. It is all that the program trusts: nothing else can be reached.
@@ -43,14 +45,19 @@ var variables = []variable{
 	// az: nothing that would try to leave (az-cli §2.1).
 	{[]string{"AZURE_CORE_COLLECT_TELEMETRY", "AZURE_CORE_ERROR_RECOMMENDATION", "AZURE_EXTENSION_USE_DYNAMIC_INSTALL"}, always("no")},
 	{[]string{"AZURE_CORE_CHECK_FOR_UPDATES"}, always("false")},
-	// Identities: none but the place's own, which is found at the metadata service (az-cli §4).
+	// Identities: none but the place's own, which is found at the metadata service, or at the endpoint that a place of that
+	// kind is told of (az-cli §4). az looks there only if it is told the name of a site.
 	{[]string{
 		"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID", "AZURE_USERNAME", "AZURE_PASSWORD",
 		"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "ARM_CLOUD_METADATA_URL",
-		"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
-		"MSI_ENDPOINT", "MSI_SECRET", "APPSETTING_WEBSITE_SITE_NAME", "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+		"IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST",
 	}, none},
-	{[]string{"WEBSITE_SITE_NAME"}, siteName},
+	{[]string{"IDENTITY_ENDPOINT"}, told(byHeader, identityEndpoint)},
+	{[]string{"IDENTITY_HEADER"}, told(byHeader, identityHeader)},
+	{[]string{"MSI_ENDPOINT"}, told(bySecret, identityEndpoint)},
+	{[]string{"MSI_SECRET"}, told(bySecret, identityHeader)},
+	{[]string{"APPSETTING_WEBSITE_SITE_NAME"}, told(bySecret, resourceName)},
+	{[]string{"WEBSITE_SITE_NAME"}, told(isSite, resourceName)},
 	{[]string{"ACRLOCAL_PLACE"}, func(s Surroundings) string { return s.Place.Name }},
 }
 
@@ -90,14 +97,45 @@ func javaOptions(s Surroundings) string {
 	return strings.Join(options, " ")
 }
 
-// siteName is what App Service tells its programs who they are by.
-func siteName(s Surroundings) string {
-	id, err := azure.ParseResourceID(s.Place.Resource)
-	if err != nil || azure.Fold(id.Type()) != azure.Fold(azure.TypeWebSite) {
-		return ""
-	}
-	return id.Name()
+// IdentityHost is where the identity endpoints beside IMDS are.
+const IdentityHost = "identity.azure.localhost"
+
+// what tells by what variables a kind of resource tells its programs of their identity.
+type what uint8
+
+const (
+	byHeader what = 1 << iota // IDENTITY_ENDPOINT and IDENTITY_HEADER
+	bySecret                  // MSI_ENDPOINT and MSI_SECRET
+	isSite                    // WEBSITE_SITE_NAME
+)
+
+// tellers are the kinds of resources that tell their programs something, by folded type.
+var tellers = map[string]what{
+	azure.Fold(azure.TypeWebSite):            byHeader | bySecret | isSite,
+	azure.Fold(azure.TypeWebSite + "/slots"): byHeader | bySecret | isSite,
+	"microsoft.app/containerapps":            byHeader | bySecret,
+	"microsoft.app/jobs":                     byHeader | bySecret,
+	azure.Fold(azure.TypeContainerGroup):     byHeader,
 }
+
+// told is a value for programs of the resources that tell it.
+func told(w what, value func(Surroundings, azure.ResourceID) string) func(Surroundings) string {
+	return func(s Surroundings) string {
+		id, err := azure.ParseResourceID(s.Place.Resource)
+		if err != nil || tellers[azure.Fold(id.Type())]&w == 0 || s.IdentityHeader == "" && w != isSite {
+			return ""
+		}
+		return value(s, id)
+	}
+}
+
+func identityEndpoint(Surroundings, azure.ResourceID) string {
+	return "http://" + IdentityHost + "/msi/token"
+}
+
+func identityHeader(s Surroundings, _ azure.ResourceID) string { return s.IdentityHeader }
+
+func resourceName(_ Surroundings, id azure.ResourceID) string { return id.Name() }
 
 // Environment returns the variables of a program at a place, as NAME=VALUE, and NAME alone for those that must not be
 // set; Merge puts them into an environment.

@@ -22,6 +22,8 @@ type RunOptions struct {
 	CA []byte
 	// Place is the place. Only Name, Kind, Resource and HasIMDS are used.
 	Place azure.Place
+	// IdentityHeader is the secret of the place's identity endpoint, if it has one.
+	IdentityHeader string
 	// Command is the program and its arguments.
 	Command []string
 	// Env is the environment to start from, usually os.Environ(); Environment is added to it.
@@ -82,7 +84,7 @@ func Run(ctx context.Context, o RunOptions) (exitCode int, err error) {
 
 // surroundings are what the environment of the program depends on.
 func (o RunOptions) surroundings(relay *Relay) Surroundings {
-	s := Surroundings{Place: o.Place, CAFile: o.caFile(), TrustStore: filepath.Join(o.Scratch, trustStoreFile)}
+	s := Surroundings{Place: o.Place, IdentityHeader: o.IdentityHeader, CAFile: o.caFile(), TrustStore: filepath.Join(o.Scratch, trustStoreFile)}
 	if !o.Isolated {
 		s.Proxy = relay.URL()
 	} else {
