@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/template"
 )
 
 // Error is a refusal or failure as a client of ARM sees it: {"error":{"code","message","target","details"}}. A Backend
@@ -108,13 +109,15 @@ var (
 		" '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name."}
 	errLocked = refusal{409, "ScopeLocked", "The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'." +
 		" Please remove the lock and try again."}
-	errLockLevel     = refusal{400, "InvalidRequestContent", "The lock level '%.60s' is not one of CanNotDelete, ReadOnly."}
-	errTooManyTags   = refusal{400, "TooManyTags", "The number of tags, %d, exceeds the maximum of %d for a resource."}
-	errTagName       = refusal{400, "InvalidTagNameLength", "The tag name '%.80s' is empty or longer than %d characters."}
-	errTagCharacters = refusal{400, "InvalidTagNameCharacters", "The tag name '%.80s' has reserved characters '%s' or control characters."}
-	errTagValue      = refusal{400, "InvalidTagValueLength", "The value of the tag '%.80s' is longer than %d characters."}
-	errTagOperation  = refusal{400, "InvalidRequestContent", "The operation '%.60s' is not one of Merge, Replace, Delete."}
-	errReadOnlyType  = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
+	errLockLevel       = refusal{400, "InvalidRequestContent", "The lock level '%.60s' is not one of CanNotDelete, ReadOnly."}
+	errTooManyTags     = refusal{400, "TooManyTags", "The number of tags, %d, exceeds the maximum of %d for a resource."}
+	errTagName         = refusal{400, "InvalidTagNameLength", "The tag name '%.80s' is empty or longer than %d characters."}
+	errTagCharacters   = refusal{400, "InvalidTagNameCharacters", "The tag name '%.80s' has reserved characters '%s' or control characters."}
+	errTagValue        = refusal{400, "InvalidTagValueLength", "The value of the tag '%.80s' is longer than %d characters."}
+	errTagOperation    = refusal{400, "InvalidRequestContent", "The operation '%.60s' is not one of Merge, Replace, Delete."}
+	errProviderMissing = refusal{404, "ProviderNotFound", "The resource provider '%.120s' is not known."}
+	errUnregister      = refusal{409, "Conflict", "The resource provider '%.120s' cannot be unregistered: here every provider is always registered."}
+	errReadOnlyType    = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
 
 	errRegistryName = refusal{409, "AlreadyInUse", "The registry DNS name %s.azurecr.io is already in use. You can check if the" +
 		" name is already claimed using following API: https://docs.microsoft.com/rest/api/containerregistry/registries/checknameavailability"}
@@ -167,6 +170,7 @@ func asError(err error) *Error {
 	var known *Error
 	var domain *azure.Error
 	var large *http.MaxBytesError
+	var invalid *template.Error
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -178,6 +182,8 @@ func asError(err error) *Error {
 		return &Error{Status: status, Code: domain.Code, Message: domain.Message, Target: domain.Target}
 	case errors.As(err, &large):
 		return errTooLarge.with()
+	case errors.As(err, &invalid):
+		return &Error{Status: http.StatusBadRequest, Code: invalid.Code, Message: invalid.Message}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return errCanceled.with()
 	}

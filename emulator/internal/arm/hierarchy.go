@@ -1,8 +1,6 @@
 package arm
 
 import (
-	"strings"
-
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
@@ -61,71 +59,6 @@ func getSubscription(c *call) (answer, error) {
 	}
 	d, _ := c.state.Get("/subscriptions/" + c.segment(1))
 	return ok(subscriptionBody(c, d)), nil
-}
-
-// regions are some of Azure's, enough for clients that look a name up.
-var regions = []string{
-	"East US", "East US 2", "West US 2", "North Europe", "West Europe", "Sweden Central", "UK South", "Germany West Central",
-	"Southeast Asia", "Australia East",
-}
-
-func listLocations(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/locations/read"); err != nil {
-		return answer{}, err
-	}
-	var items []any
-	for _, region := range regions {
-		name := regionName(region)
-		items = append(items, map[string]any{
-			"id": "/subscriptions/" + c.segment(1) + "/locations/" + name, "name": name, "displayName": region,
-			"regionalDisplayName": region,
-		})
-	}
-	return list(items), nil
-}
-
-// namespaces are the providers that the emulator models; every other is registered too.
-var namespaces = []string{
-	"Microsoft.Authorization", "Microsoft.ContainerInstance", "Microsoft.ContainerRegistry", "Microsoft.ManagedIdentity",
-	"Microsoft.Network", "Microsoft.Resources",
-}
-
-func provider(c *call, namespace string) map[string]any {
-	for _, known := range namespaces {
-		if strings.EqualFold(known, namespace) {
-			namespace = known
-		}
-	}
-	return map[string]any{
-		"id":        "/subscriptions/" + c.segment(1) + "/providers/" + namespace,
-		"namespace": namespace, "registrationPolicy": "RegistrationRequired", "registrationState": "Registered",
-		"resourceTypes": []any{},
-	}
-}
-
-func listProviders(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/providers/read"); err != nil {
-		return answer{}, err
-	}
-	var items []any
-	for _, namespace := range namespaces {
-		items = append(items, provider(c, namespace))
-	}
-	return list(items), nil
-}
-
-func getProvider(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/providers/read"); err != nil {
-		return answer{}, err
-	}
-	return ok(provider(c, c.segment(3))), nil
-}
-
-func registerProvider(c *call) (answer, error) {
-	if err := c.authorizeSubscription(c.segment(3) + "/register/action"); err != nil {
-		return answer{}, err
-	}
-	return ok(provider(c, c.segment(3))), nil
 }
 
 // parentGroupLink: whoever moves a management group below another changes the other.

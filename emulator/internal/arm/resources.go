@@ -26,8 +26,5 @@ func resourcesRoutes() []route {
 		{"GET", "/subscriptions/{subscription}/resourcegroups/{group}/resources", listResources},
 		{"GET", "/subscriptions/{subscription}/providers/microsoft.insights/eventtypes/management/values", listEvents},
 		{"GET", "/subscriptions/{subscription}/tagnames", listTagNames},
-		{"GET", "/subscriptions/{subscription}/providers", listProviders},
-		{"GET", "/subscriptions/{subscription}/providers/{namespace}", getProvider},
-		{"POST", "/subscriptions/{subscription}/providers/{namespace}/register", registerProvider},
 	}
 }

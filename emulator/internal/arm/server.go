@@ -34,7 +34,7 @@ type Options struct {
 	Backend Backend
 	// LoginServer renders a registry's login server for the way it is asked for; the default is NAME.azurecr.io.
 	LoginServer func(r *http.Request, name string) string
-	// Authority is the URL of the tenant's login page, which a challenge names; the default is Azure's own.
+	// Authority is the URL of the tenant's login page, which a challenge names; the default is that of the cloud that is asked.
 	Authority func(r *http.Request) string
 	// TasksFlag tells what answers say of a registry that leaves networkRuleBypassAllowedForTasks unset: false if it
 	// returns true, else nothing (design.md, "Behaviour over time"). The default says nothing.
@@ -65,7 +65,7 @@ func New(o Options) http.Handler {
 		o.LoginServer = func(_ *http.Request, name string) string { return name + ".azurecr.io" }
 	}
 	if o.Authority == nil {
-		o.Authority = func(*http.Request) string { return "https://login.windows.net/" + azure.DevelopmentTenant }
+		o.Authority = authority
 	}
 	if o.TasksFlag == nil {
 		o.TasksFlag = func(*azure.State, azure.ResourceID) bool { return false }
@@ -100,7 +100,7 @@ type route struct {
 
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
-	return slices.Concat(resourcesRoutes(), registryRoutes(), operationRoutes(), []route{
+	return slices.Concat(resourcesRoutes(), registryRoutes(), operationRoutes(), providerRoutes(), []route{
 		{"GET", "/*", ownOr(getAny)},
 		{"HEAD", "/*", ownOr(headAny)},
 		{"PUT", "/*", ownOr(putAny)},
@@ -128,6 +128,7 @@ func (s *server) router() http.Handler {
 	for _, route := range routes() {
 		router.Method(route.method, route.path, s.adapt(route.serve))
 	}
+	router.Get("/metadata/endpoints", s.getEndpoints) // for anyone
 	router.NotFound(s.adapt(noRoute).ServeHTTP)
 	router.MethodNotAllowed(s.adapt(noMethod).ServeHTTP)
 	return router
