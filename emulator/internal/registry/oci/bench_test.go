@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
 // benchmarkGet measures a request over a kept connection, client and server together.
@@ -75,6 +77,34 @@ func BenchmarkTagsPageOf10000(b *testing.B) {
 			b.StartTimer()
 		}
 	})
+}
+
+// BenchmarkAttributesOf10000 lists what ACR tells of 10,000 tags and of their one manifest. A page costs the same wherever it
+// is and whatever the order.
+func BenchmarkAttributesOf10000(b *testing.B) {
+	f := newFixture(b, nil)
+	body := pushImage(b, f, "app", "v1", "layer", nil)
+	tagged(b, f, body, 10_000)
+	for _, query := range []string{"n=100&last=t05000", "n=100&last=t05000&orderby=timedesc", "n=100&last=t09800&orderby=timeasc", "n=1000"} {
+		b.Run(query, func(b *testing.B) { benchmarkHandler(b, f, "/acr/v1/app/_tags?"+query) })
+	}
+	b.Run("manifest", func(b *testing.B) { benchmarkHandler(b, f, "/acr/v1/app/_manifests/"+sha(body)) })
+	b.Run("repository", func(b *testing.B) { benchmarkHandler(b, f, "/acr/v1/app") })
+}
+
+// BenchmarkManifestsOf10000 lists what ACR tells of 10,000 manifests.
+func BenchmarkManifestsOf10000(b *testing.B) {
+	f := newFixture(b, nil)
+	for i := range 10_000 {
+		body := fmt.Sprintf(`{"schemaVersion":2,"n":%d}`, i)
+		m := store.Manifest{Digest: sha(body), MediaType: imageType, Body: []byte(body), Image: &store.Image{}}
+		if err := f.content.PutManifest(b.Context(), "app", m, fmt.Sprint("t", i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, query := range []string{"n=100&last=" + sha("x"), "n=100&last=" + sha("x") + "&orderby=timedesc"} {
+		b.Run(query[:5]+query[len(query)-7:], func(b *testing.B) { benchmarkHandler(b, f, "/acr/v1/app/_manifests?"+query) })
+	}
 }
 
 func BenchmarkPushBlob1K(b *testing.B) {

@@ -60,7 +60,7 @@ func (c *content) Manifests(ctx context.Context, repository string, p store.Page
 			WHERE registry = ? AND repository = ? AND attributes & ? <> 0`+clause, args...)
 		for i := 0; i < len(manifests) && err == nil; i++ {
 			m := &manifests[i]
-			m.Tags, err = all(s, value[string], `SELECT name FROM tags
+			m.Tags, err = all(s, value[string], `SELECT name FROM tags INDEXED BY tags_of
 				WHERE registry = ? AND repository = ? AND digest = ? AND attributes & ? <> 0 ORDER BY name`,
 				c.name, repository, m.Digest, mayList)
 		}

@@ -2,11 +2,18 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
-const tagColumns = "SELECT name, digest, created, updated, attributes FROM tags WHERE registry = ? AND repository = ? "
+const (
+	tagColumns = "SELECT name, digest, created, updated, attributes FROM tags WHERE registry = ? AND repository = ? "
+	// Of one manifest they are found by its digest, and sorted, instead of looking at all tags in order: SQLite has to be told,
+	// since it cannot know how many tags a manifest has.
+	tagColumnsByDigest = `SELECT name, digest, created, updated, attributes FROM tags INDEXED BY tags_of
+		WHERE registry = ? AND repository = ? AND digest = ? `
+)
 
 func tag(r scanner) (t store.Tag, err error) {
 	var created, updated int64
@@ -28,11 +35,12 @@ func (c *content) Tags(ctx context.Context, l store.TagList) (tags []store.Tag, 
 		if err != nil {
 			return err
 		}
-		query, before := tagColumns+"AND attributes & ? <> 0", []any{c.name, l.Repository, mayList}
+		query, before := tagColumns, []any{c.name, l.Repository}
 		if l.Digest != "" {
-			query, before = query+" AND digest = ?", append(before, l.Digest)
+			query, before = tagColumnsByDigest, append(before, l.Digest)
 		}
-		tags, err = all(s, tag, query+clause, append(before, args...)...)
+		args = slices.Concat(before, []any{mayList}, args)
+		tags, err = all(s, tag, query+"AND attributes & ? <> 0"+clause, args...)
 		return err
 	})
 	return tags, err
