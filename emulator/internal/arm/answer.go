@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"strings"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
 // answer is what a handler wants sent.
@@ -31,9 +34,15 @@ func document(status int, body map[string]any) answer {
 	return answer{status: status, body: body, etag: entityTag(body)}
 }
 
+// ownTags begins the types that show their entity tag in the body; showTag makes it.
+const ownTags = "microsoft.network/"
+
 // entityTag is derived from what the client sees, so that it changes with every change that the client can notice. Keys
 // of objects are marshalled in order.
 func entityTag(body map[string]any) string {
+	if tag := textAt(body, "etag"); tag != "" && strings.HasPrefix(azure.Fold(textAt(body, "type")), ownTags) {
+		return tag
+	}
 	data, err := json.Marshal(body)
 	if err != nil {
 		return ""

@@ -65,7 +65,7 @@ func (w *write) dropConnections(wanted map[string]bool) {
 	}
 }
 
-// showEndpoint tells for each registry what its owner says of the connection.
+// showEndpoint tells for each registry what its owner says of the connection, and the entity tag.
 func showEndpoint(c *call, id azure.ResourceID, body map[string]any) {
 	for _, service := range services(body) {
 		registry, err := azure.ParseResourceID(textAt(service, "properties.privateLinkServiceId"))
@@ -75,6 +75,7 @@ func showEndpoint(c *call, id azure.ResourceID, body map[string]any) {
 		setAt(service, "properties.provisioningState", "Succeeded")
 		setAt(service, "properties.privateLinkServiceConnectionState", c.connectionState(registry, id))
 	}
+	showTag(c, id, body)
 }
 
 // connectionState is what a registry says of an endpoint: a connection that its owner removed is disconnected.

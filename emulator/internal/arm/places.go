@@ -4,23 +4,76 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// placeKinds are what stands in a subnet, or on another's network interface.
+// kubeletLink is the link of a cluster to the identity that its nodes are to use, which is no identity of the cluster's own.
+var kubeletLink = link{
+	path:   "properties.identityProfile.kubeletidentity.resourceId",
+	action: "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+}
+
+// placeRows are the types that matter as places: whether they say their region, and what they use.
+var placeRows = []struct {
+	name    string
+	located bool
+	links   []link
+	show    func(*call, azure.ResourceID, map[string]any)
+}{
+	{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
+	{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
+	{name: azure.TypeWebSlot, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
+	{
+		name: azure.TypeAppEnvironment, located: true,
+		links: []link{joinSubnet("properties.vnetConfiguration.infrastructureSubnetId")},
+	},
+	{name: azure.TypeContainerApp, located: true, links: []link{joinEnvironment("environmentId"), joinEnvironment("managedEnvironmentId")}},
+	{name: azure.TypeContainerAppJob, located: true, links: []link{joinEnvironment("environmentId")}},
+	{
+		name: azure.TypeVirtualMachine, located: true, show: showMachine,
+		links: []link{join("properties.networkProfile.networkInterfaces[].id", "networkInterfaces")},
+	},
+	{
+		name: azure.TypeScaleSet, located: true,
+		links: []link{joinSubnet("properties.virtualMachineProfile.networkProfile.networkInterfaceConfigurations[].properties.ipConfigurations[].properties.subnet.id")},
+	},
+	{name: azure.TypeScaleSetInstance, show: showMachine},
+	{
+		name: azure.TypeManagedCluster, located: true,
+		links: []link{joinSubnet("properties.agentPoolProfiles[].vnetSubnetID"), kubeletLink},
+	},
+	{name: azure.TypeNodePool, links: []link{joinSubnet("properties.vnetSubnetID")}},
+	{name: azure.TypeMachineLearning, located: true},
+	{name: azure.TypeOnlineEndpoint, located: true},
+	{name: azure.TypeOnlineDeployment, located: true},
+	{name: azure.TypeMachineLearningNode, links: []link{joinSubnet("properties.properties.subnet.id")}},
+	{name: azure.TypeBatchAccount, located: true},
+	{name: azure.TypeBatchPool, links: []link{joinSubnet("properties.networkConfiguration.subnetId")}},
+}
+
+// joinEnvironment is the link of a container app to its environment, and so to the environment's subnet.
+func joinEnvironment(member string) link {
+	return link{path: "properties." + member, action: "Microsoft.App/managedEnvironments/join/action"}
+}
+
+// placeKinds are the rows as the engine takes them. What Azure fills in, no client chooses.
 func placeKinds() []kind {
-	return []kind{
-		{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
-		{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
-		{name: azure.TypeAgentPool, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetResourceId")}},
-		{
-			name: azure.TypeVirtualMachine, located: true,
-			links: []link{{path: "properties.networkProfile.networkInterfaces[].id", action: "Microsoft.Network/networkInterfaces/join/action"}},
-		},
-		{
-			name: "Microsoft.App/managedEnvironments", located: true,
-			links: []link{joinSubnet("properties.vnetConfiguration.infrastructureSubnetId")},
-		},
-		{
-			name: "Microsoft.ContainerService/managedClusters", located: true,
-			links: []link{joinSubnet("properties.agentPoolProfiles[].vnetSubnetID")},
-		},
+	var kinds []kind
+	for _, row := range placeRows {
+		reads := azure.Furnished(row.name)
+		if row.name == azure.TypeContainerGroup {
+			reads = append(reads, "properties.ipAddress.ip")
+		}
+		kinds = append(kinds, kind{name: row.name, located: row.located, links: row.links, readOnly: reads, show: row.show})
 	}
+	return kinds
+}
+
+// showMachine shows a machine's state to who asks for it by $expand.
+func showMachine(c *call, _ azure.ResourceID, body map[string]any) {
+	if azure.Fold(c.query("$expand")) != "instanceview" {
+		removeAt(body, "properties.instanceView")
+		return
+	}
+	setAt(body, "properties.instanceView", map[string]any{"statuses": []any{
+		map[string]any{"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"},
+		map[string]any{"code": "PowerState/running", "level": "Info", "displayStatus": "VM running"},
+	}})
 }

@@ -42,6 +42,8 @@ type Options struct {
 	// Spell gives the members of a modelled type, in what a client sends, the names that Azure has for them, in place. It
 	// refuses a member that is there in two spellings. The default leaves all as it is.
 	Spell func(resourceType string, body map[string]any) error
+	// ContentSize tells how many bytes the content of the registry of a folded name has; the default tells 0.
+	ContentSize func(ctx context.Context, name string) (int64, error)
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log takes the causes of internal errors; the default discards them.
@@ -57,10 +59,13 @@ type server struct {
 	operations *operations
 	activity   activity
 	writing    sync.Mutex
+	handler    http.Handler // itself, for the calls that a deployment makes
 }
 
 // New returns the handler of the control plane's host.
-func New(o Options) http.Handler {
+func New(o Options) http.Handler { return newServer(o).handler }
+
+func newServer(o Options) *server {
 	if o.LoginServer == nil {
 		o.LoginServer = func(_ *http.Request, name string) string { return name + ".azurecr.io" }
 	}
@@ -72,6 +77,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Spell == nil {
 		o.Spell = func(string, map[string]any) error { return nil }
+	}
+	if o.ContentSize == nil {
+		o.ContentSize = func(context.Context, string) (int64, error) { return 0, nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -86,7 +94,8 @@ func New(o Options) http.Handler {
 	for _, role := range gate.BuiltInRoles() {
 		s.roles[role.ID] = role
 	}
-	return s.router()
+	s.handler = s.router()
+	return s
 }
 
 // handler answers one call, with what to render or an error.
@@ -100,7 +109,7 @@ type route struct {
 
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
-	return slices.Concat(resourcesRoutes(), registryRoutes(), operationRoutes(), providerRoutes(), []route{
+	return slices.Concat(resourcesRoutes(), registryRoutes(), networkRoutes(), operationRoutes(), providerRoutes(), deploymentRoutes(), []route{
 		{"GET", "/*", ownOr(getAny)},
 		{"HEAD", "/*", ownOr(headAny)},
 		{"PUT", "/*", ownOr(putAny)},

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"slices"
@@ -33,6 +34,7 @@ func (s *State) Complete(c Change, by Author) (Change, error) {
 	for _, d := range c.Put {
 		w.put(d.Clone())
 	}
+	w.inOrder()
 	for len(w.queue) > 0 {
 		d := w.puts[w.queue[0]]
 		w.queue = w.queue[1:]
@@ -40,7 +42,7 @@ func (s *State) Complete(c Change, by Author) (Change, error) {
 			return Change{}, err
 		}
 	}
-	return w.change(), nil
+	return w.change(), w.checkHeld()
 }
 
 // completion is the work on one change.
@@ -51,6 +53,9 @@ type completion struct {
 	order   []string // keys of puts, as they came
 	queue   []string // keys of puts that are not complete yet
 	deletes map[string]bool
+	// addresses and public are made when they are needed.
+	addresses *addressBook
+	public    *publicBook
 }
 
 func newCompletion(s *State, by Author) *completion {
@@ -94,7 +99,20 @@ func (w *completion) put(d Document) {
 	w.queue = append(w.queue, key)
 }
 
-// delete takes away a document and all that is below it. The other end of a private endpoint stays, disconnected.
+// precedence brings forward the types that others ask when they are completed.
+var precedence = map[string]int{
+	Fold(TypeResourceGroup): -9, Fold(TypeVirtualNetwork): -8, Fold(TypePublicIPPrefix): -7, Fold(TypePublicIPAddress): -6,
+	Fold(TypeRegistry): -5, Fold(TypePrivateDNSZone): -4,
+	Fold(TypePrivateEndpoint): 1, Fold(TypeDNSZoneGroup): 2, Fold(TypeReplication): 3,
+}
+
+// inOrder sorts what is to be completed by precedence.
+func (w *completion) inOrder() {
+	rank := func(key string) int { return precedence[keyType(key)] }
+	slices.SortStableFunc(w.queue, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+}
+
+// delete takes away a document and all that is below it, and what Azure takes away with it.
 func (w *completion) delete(key string) {
 	d, found := w.old.Get(key)
 	gone := w.old.Below(key)
@@ -105,9 +123,7 @@ func (w *completion) delete(key string) {
 		w.deletes[d.ID.Key()] = true
 	}
 	for _, d := range gone {
-		if Fold(d.Type()) == Fold(TypePrivateEndpoint) {
-			w.disconnect(d.ID, nil)
-		}
+		w.gone(d)
 	}
 }
 
@@ -145,10 +161,42 @@ var completers = map[string]func(*completion, *Document) error{
 	Fold(TypeSubscription):         (*completion).subscription,
 	Fold(TypeRegistry):             (*completion).registry,
 	Fold(TypeToken):                (*completion).token,
+	Fold(TypeScopeMap):             (*completion).registryChild,
+	Fold(TypeReplication):          (*completion).replication,
+	Fold(TypeWebhook):              (*completion).registryChild,
+	Fold(TypeCacheRule):            (*completion).registryChild,
+	Fold(TypeCredentialSet):        (*completion).registryChild,
+	Fold(TypeConnectedRegistry):    (*completion).registryChild,
+	Fold(TypeAgentPool):            (*completion).registryChild,
 	Fold(TypePrivateEndpoint):      (*completion).privateEndpoint,
 	Fold(TypeVirtualNetwork):       (*completion).virtualNetwork,
+	Fold(TypeSubnet):               (*completion).subnet,
+	Fold(TypePeering):              (*completion).peering,
+	Fold(TypeNetworkInterface):     (*completion).networkInterface,
+	Fold(TypePublicIPAddress):      (*completion).publicIPAddress,
+	Fold(TypePublicIPPrefix):       (*completion).publicIPPrefix,
+	Fold(TypeNATGateway):           (*completion).natGateway,
+	Fold(TypeDNSZoneGroup):         (*completion).zoneGroup,
+	Fold(TypePrivateDNSZone):       (*completion).zone,
+	Fold(TypePrivateDNSZoneLink):   (*completion).zoneLink,
 	Fold(TypeUserAssignedIdentity): (*completion).userAssignedIdentity,
 	Fold(TypeRoleAssignment):       (*completion).roleAssignment,
+}
+
+// gone does what the removal of a document entails beside the removal of what is below it.
+func (w *completion) gone(d *Document) {
+	switch Fold(d.Type()) {
+	case Fold(TypePrivateEndpoint):
+		w.endpointGone(d)
+	case Fold(TypeDNSZoneGroup):
+		w.zoneGroupGone(d)
+	case Fold(TypePeering):
+		w.peeringGone(d)
+	case Fold(TypeReplication):
+		w.replicationGone(d)
+	case Fold(TypeManagedCluster):
+		w.clusterGone(d)
+	}
 }
 
 func (w *completion) complete(d *Document) error {
@@ -165,7 +213,7 @@ func (w *completion) complete(d *Document) error {
 	if complete := completers[Fold(d.Type())]; complete != nil {
 		return complete(w, d)
 	}
-	return nil
+	return w.furnish(d)
 }
 
 // completeGraph writes down the kind of a Graph object, by which ParseDocument knows it.

@@ -21,6 +21,9 @@ type Subnet struct {
 	ID         ResourceID
 	Prefixes   []netip.Prefix // properties.addressPrefix or addressPrefixes
 	NATGateway ResourceID     // properties.natGateway.id
+	// ServiceEndpoints are the services that see the subnet itself, and not its address on the internet, such as
+	// Microsoft.ContainerRegistry (acr-behaviour §1.2 row 12).
+	ServiceEndpoints []string
 }
 
 // Network returns the ID of the virtual network that the subnet is in.
@@ -43,6 +46,8 @@ type PrivateEndpoint struct {
 	Registries []ResourceID // what its connections lead to, automatic and manual ones
 	Interfaces []ResourceID // its network interfaces
 	Addresses  []netip.Addr // those that the document itself shows; EndpointAddresses has also the interfaces'
+	// Static are the addresses that its author chose, by folded name of the member.
+	Static map[string]netip.Addr
 }
 
 // Network returns the ID of the virtual network that the endpoint stands in.
@@ -67,12 +72,19 @@ func (l PrivateDNSZoneLink) Zone() string {
 type NATGateway struct {
 	ID        ResourceID
 	Addresses []ResourceID // its Microsoft.Network/publicIPAddresses
+	Prefixes  []ResourceID // its Microsoft.Network/publicIPPrefixes
 }
 
 // PublicIPAddress is an address on the internet; the zero Address is not allocated yet.
 type PublicIPAddress struct {
 	ID      ResourceID
 	Address netip.Addr
+}
+
+// PublicIPPrefix is a range of addresses on the internet; the zero Prefix is not allocated yet.
+type PublicIPPrefix struct {
+	ID     ResourceID
+	Prefix netip.Prefix
 }
 
 // NetworkInterface connects a virtual machine, or a private endpoint, to a subnet.
@@ -85,6 +97,7 @@ type NetworkInterface struct {
 
 // InterfaceAddress is one IP configuration of a network interface.
 type InterfaceAddress struct {
+	Name    string
 	Private netip.Addr
 	Subnet  ResourceID
 	Public  ResourceID // its public IP address, if any
@@ -116,7 +129,11 @@ func readSubnet(f fields, id ResourceID) Subnet {
 	if single := p.text("addressPrefix"); single != "" {
 		prefixes = append(prefixes, p.prefix("addressPrefix", single)...)
 	}
-	return Subnet{ID: id, Prefixes: prefixes, NATGateway: p.in("natGateway").idOf("id")}
+	s := Subnet{ID: id, Prefixes: prefixes, NATGateway: p.in("natGateway").idOf("id")}
+	for _, item := range p.list("serviceEndpoints") {
+		s.ServiceEndpoints = append(s.ServiceEndpoints, item.text("service"))
+	}
+	return s
 }
 
 // ReadPeering reads a peering's own document. A peering that says nothing of its state is connected, and lets the other
@@ -140,7 +157,7 @@ func readPeering(f fields, id ResourceID) Peering {
 func ReadPrivateEndpoint(d Document) (PrivateEndpoint, error) {
 	f := fieldsOf(d)
 	p := f.in("properties")
-	e := PrivateEndpoint{ID: d.ID, Subnet: p.in("subnet").idOf("id")}
+	e := PrivateEndpoint{ID: d.ID, Subnet: p.in("subnet").idOf("id"), Static: map[string]netip.Addr{}}
 	for _, name := range []string{"privateLinkServiceConnections", "manualPrivateLinkServiceConnections"} {
 		for _, c := range p.list(name) {
 			e.Registries = append(e.Registries, c.in("properties").idOf("privateLinkServiceId"))
@@ -153,7 +170,10 @@ func ReadPrivateEndpoint(d Document) (PrivateEndpoint, error) {
 		e.Addresses = append(e.Addresses, item.addresses("ipAddresses")...)
 	}
 	for _, item := range p.list("ipConfigurations") {
-		e.Addresses = appendValid(e.Addresses, item.in("properties").address("privateIPAddress"))
+		c := item.in("properties")
+		address := c.address("privateIPAddress")
+		e.Addresses = appendValid(e.Addresses, address)
+		e.Static[Fold(c.text("memberName"))] = address
 	}
 	return e, f.err()
 }
@@ -171,6 +191,9 @@ func ReadNATGateway(d Document) (NATGateway, error) {
 	for _, item := range f.in("properties").list("publicIpAddresses") {
 		g.Addresses = append(g.Addresses, item.idOf("id"))
 	}
+	for _, item := range f.in("properties").list("publicIpPrefixes") {
+		g.Prefixes = append(g.Prefixes, item.idOf("id"))
+	}
 	return g, f.err()
 }
 
@@ -178,6 +201,19 @@ func ReadNATGateway(d Document) (NATGateway, error) {
 func ReadPublicIPAddress(d Document) (PublicIPAddress, error) {
 	f := fieldsOf(d)
 	return PublicIPAddress{ID: d.ID, Address: f.in("properties").address("ipAddress")}, f.err()
+}
+
+// ReadPublicIPPrefix reads a public IP prefix.
+func ReadPublicIPPrefix(d Document) (PublicIPPrefix, error) {
+	f := fieldsOf(d)
+	p := f.in("properties")
+	v := PublicIPPrefix{ID: d.ID}
+	if text := p.text("ipPrefix"); text != "" {
+		for _, prefix := range p.prefix("ipPrefix", text) {
+			v.Prefix = prefix
+		}
+	}
+	return v, f.err()
 }
 
 // ReadNetworkInterface reads a network interface.
@@ -192,6 +228,7 @@ func ReadNetworkInterface(d Document) (NetworkInterface, error) {
 	for _, item := range p.list("ipConfigurations") {
 		c := item.in("properties")
 		n.Addresses = append(n.Addresses, InterfaceAddress{
+			Name:    item.text("name"),
 			Private: c.address("privateIPAddress"),
 			Subnet:  c.in("subnet").idOf("id"),
 			Public:  c.in("publicIPAddress").idOf("id"),

@@ -73,6 +73,20 @@ func (s *State) publicAddress(ids ...ResourceID) netip.Addr {
 	return netip.Addr{}
 }
 
+// natAddress returns the address of a NAT gateway: its first public IP address, or the first of its first prefix.
+func (s *State) natAddress(id ResourceID) netip.Addr {
+	gateway := view(s, id, ReadNATGateway)
+	if address := s.publicAddress(gateway.Addresses...); address.IsValid() {
+		return address
+	}
+	for _, prefix := range gateway.Prefixes {
+		if p := view(s, prefix, ReadPublicIPPrefix).Prefix; p.IsValid() {
+			return p.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
 // contains reports whether one of some address ranges has an address.
 func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })

@@ -21,7 +21,8 @@ type Place struct {
 	Subnet, Network string
 	// Resource is the resource that the requests come from, or empty.
 	Resource string
-	// System is the resource that has the system-assigned identity, Resource itself; empty if it has none.
+	// System is the resource that has the system-assigned identity, Resource itself or what it is a part of; empty if it has
+	// none.
 	System string
 	// UserAssigned are the user-assigned identities that the resource uses.
 	UserAssigned []string
@@ -97,6 +98,26 @@ func subnetPlace(s *State, id ResourceID) Place {
 func resourcePlace(s *State, d Document) Place {
 	p := Place{Kind: PlaceResource, Resource: d.ID.Key(), HasIMDS: hasIMDS(d.ID)}
 	p.attach(s, attachmentOf(s, d), d.ID)
+	p.identify(s, d)
+	return p
+}
+
+// identify gives a place the identities that can be used there: those of its resource, or of the one that it is a part of. The
+// machines of a cluster have the cluster's kubelet identity, with which they pull, and not its own.
+func (p *Place) identify(s *State, d Document) {
+	switch Fold(d.Type()) {
+	case Fold(TypeScaleSetInstance), Fold(TypeOnlineDeployment), Fold(TypeNodePool):
+		parent, _ := d.ID.Parent()
+		if above, ok := s.Get(parent.Key()); ok {
+			p.identify(s, *above)
+		}
+		return
+	case Fold(TypeManagedCluster):
+		if id := fieldsOf(d).in("properties", "identityProfile", "kubeletidentity").idOf("resourceId"); !id.IsZero() {
+			p.UserAssigned = []string{id.Key()}
+		}
+		return
+	}
 	identity, _ := ReadManagedIdentity(d) // refused on its way into the state if malformed
 	if identity.System {
 		p.System = d.ID.Key()
@@ -104,7 +125,6 @@ func resourcePlace(s *State, d Document) Place {
 	for _, id := range identity.UserAssigned {
 		p.UserAssigned = append(p.UserAssigned, id.Key())
 	}
-	return p
 }
 
 // attach gives a place the addresses that it has by its attachment, and derives those that no document shows.
@@ -119,8 +139,8 @@ func (p *Place) attach(s *State, a attachment, id ResourceID) {
 	network, _ := a.subnet.Parent()
 	p.Subnet, p.Network = a.subnet.Key(), network.Key()
 	subnet, _ := s.subnet(a.subnet)
-	if !p.Address.IsValid() {
-		p.Address = s.publicAddress(view(s, subnet.NATGateway, ReadNATGateway).Addresses...)
+	if nat := s.natAddress(subnet.NATGateway); nat.IsValid() {
+		p.Address = nat // it goes before an address of the machine's own, as in Azure
 	}
 	if !p.Address.IsValid() {
 		p.Address = derive(subnetOutbound, a.subnet.Key(), 1)

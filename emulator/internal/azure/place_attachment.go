@@ -14,21 +14,22 @@ type attachment struct {
 // attachments say, by folded type, where a document tells how its resource is attached. A type that is not here is
 // outside all networks.
 var attachments = map[string]func(*State, Document) attachment{
-	Fold(TypeContainerGroup):   attachContainerGroup,
-	Fold(TypeVirtualMachine):   attachVirtualMachine,
-	Fold(TypeNetworkInterface): attachInterface,
-	Fold(TypeWebSite):          attachBy("virtualNetworkSubnetId"),
-	Fold(TypeAgentPool):        attachBy("virtualNetworkSubnetResourceId"),
-	"microsoft.app/managedenvironments": func(_ *State, d Document) attachment {
-		return attachment{subnet: fieldsOf(d).in("properties", "vnetConfiguration").idOf("infrastructureSubnetId")}
-	},
-	"microsoft.containerservice/managedclusters": func(_ *State, d Document) attachment {
-		return firstSubnet(fieldsOf(d).in("properties").list("agentPoolProfiles"), "vnetSubnetID")
-	},
+	Fold(TypeContainerGroup):      attachContainerGroup,
+	Fold(TypeVirtualMachine):      attachVirtualMachine,
+	Fold(TypeNetworkInterface):    attachInterface,
+	Fold(TypeWebSite):             attachBy("virtualNetworkSubnetId"),
+	Fold(TypeWebSlot):             attachBy("virtualNetworkSubnetId"),
+	Fold(TypeAgentPool):           attachBy("virtualNetworkSubnetResourceId"),
+	Fold(TypeAppEnvironment):      attachEnvironment,
+	Fold(TypeBatchPool):           attachBy("networkConfiguration", "subnetId"),
+	Fold(TypeMachineLearningNode): attachBy("properties", "subnet", "id"),
+	Fold(TypeContainerApp):        attachByEnvironment,
+	Fold(TypeContainerAppJob):     attachByEnvironment,
+	Fold(TypeManagedCluster):      attachCluster,
+	Fold(TypeNodePool):            attachNodePool,
+	Fold(TypeScaleSet):            attachScaleSet,
+	Fold(TypeScaleSetInstance):    attachByParent(attachScaleSet),
 }
-
-// TypeAgentPool is a registry's pool of machines for tasks.
-const TypeAgentPool = "Microsoft.ContainerRegistry/registries/agentPools"
 
 func attachmentOf(s *State, d Document) attachment {
 	read, ok := attachments[Fold(d.Type())]
@@ -38,10 +39,61 @@ func attachmentOf(s *State, d Document) attachment {
 	return read(s, d)
 }
 
-func attachBy(member string) func(*State, Document) attachment {
+// attachBy reads the subnet's ID at a path below properties.
+func attachBy(path ...string) func(*State, Document) attachment {
+	above, member := path[:len(path)-1], path[len(path)-1]
 	return func(_ *State, d Document) attachment {
-		return attachment{subnet: fieldsOf(d).in("properties").idOf(member)}
+		return attachment{subnet: fieldsOf(d).in("properties").in(above...).idOf(member)}
 	}
+}
+
+var attachEnvironment = attachBy("vnetConfiguration", "infrastructureSubnetId")
+
+// attachByEnvironment is for container apps, which stand where their environment does.
+func attachByEnvironment(s *State, d Document) attachment {
+	p := fieldsOf(d).in("properties")
+	for _, member := range []string{"environmentId", "managedEnvironmentId"} {
+		if environment, ok := s.Get(p.idOf(member).Key()); ok {
+			return attachEnvironment(s, *environment)
+		}
+	}
+	return attachment{}
+}
+
+func attachByParent(read func(*State, Document) attachment) func(*State, Document) attachment {
+	return func(s *State, d Document) attachment {
+		parent, _ := d.ID.Parent()
+		above, ok := s.Get(parent.Key())
+		if !ok {
+			return attachment{}
+		}
+		return read(s, *above)
+	}
+}
+
+func attachCluster(_ *State, d Document) attachment {
+	return firstSubnet(fieldsOf(d).in("properties").list("agentPoolProfiles"), "vnetSubnetID")
+}
+
+// attachNodePool reads the pool's own subnet, or else the cluster's.
+func attachNodePool(s *State, d Document) attachment {
+	if id := fieldsOf(d).in("properties").idOf("vnetSubnetID"); !id.IsZero() {
+		return attachment{subnet: id}
+	}
+	return attachByParent(attachCluster)(s, d)
+}
+
+// attachScaleSet reads the first subnet of the network interfaces that a scale set gives its instances.
+func attachScaleSet(_ *State, d Document) attachment {
+	profile := fieldsOf(d).in("properties", "virtualMachineProfile", "networkProfile")
+	for _, nic := range profile.list("networkInterfaceConfigurations") {
+		for _, configuration := range nic.in("properties").list("ipConfigurations") {
+			if id := configuration.in("properties", "subnet").idOf("id"); !id.IsZero() {
+				return attachment{subnet: id}
+			}
+		}
+	}
+	return attachment{}
 }
 
 func firstSubnet(items []fields, member string) attachment {

@@ -158,7 +158,9 @@ func placeIDs(s *State) []ResourceID {
 			continue
 		}
 		for _, d := range s.OfType(kind) {
-			ids = append(ids, d.ID)
+			if !isEndpointInterface(d) {
+				ids = append(ids, d.ID)
+			}
 		}
 	}
 	for _, d := range s.OfType(TypeVirtualNetwork) {
@@ -169,6 +171,12 @@ func placeIDs(s *State) []ResourceID {
 		}
 	}
 	return ids
+}
+
+// isEndpointInterface reports whether a document is the network interface of a private endpoint, from which nothing is sent.
+func isEndpointInterface(d *Document) bool {
+	p, _ := d.Body["properties"].(map[string]any)
+	return p["privateEndpoint"] != nil && Fold(d.Type()) == Fold(TypeNetworkInterface)
 }
 
 func placeOf(s *State, id ResourceID) Place {

@@ -31,7 +31,7 @@ var geography = []string{
 	`{"id": "` + group + `Microsoft.Network/virtualNetworks/hub", "properties": {
 		"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]},
 		"subnets": [{"name": "endpoints", "properties": {"addressPrefix": "10.0.1.0/24"}},
-			{"name": "app", "properties": {"addressPrefix": "10.0.2.0/24"}}],
+			{"name": "app", "properties": {"addressPrefix": "10.0.2.0/24", "serviceEndpoints": [{"service": "microsoft.containerregistry"}]}}],
 		"virtualNetworkPeerings": [
 			{"name": "to-spoke", "properties": {"remoteVirtualNetwork": {"id": "` + group + `Microsoft.Network/virtualNetworks/spoke"}}},
 			{"name": "to-island", "properties": {"remoteVirtualNetwork": {"id": "` + group + `Microsoft.Network/virtualNetworks/island"}}}]}}`,
@@ -39,6 +39,7 @@ var geography = []string{
 	`{"id": "` + group + `Microsoft.Network/virtualNetworks/spoke/virtualNetworkPeerings/to-hub", "properties": {
 		"remoteVirtualNetwork": {"id": "` + group + `Microsoft.Network/virtualNetworks/HUB"}, "peeringState": "Connected"}}`,
 	`{"id": "` + group + `Microsoft.Network/virtualNetworks/spoke/subnets/app", "properties": {"addressPrefixes": ["10.1.1.0/24"],
+		"serviceEndpoints": [{"service": "Microsoft.ContainerRegistry", "locations": ["*"]}],
 		"natGateway": {"id": "` + group + `Microsoft.Network/natGateways/way-out"}}}`,
 	`{"id": "` + group + `Microsoft.Network/virtualNetworks/island", "properties": {"addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}}}`,
 	`{"id": "` + group + `Microsoft.Network/virtualNetworks/twin-a", "properties": {"addressSpace": {"addressPrefixes": ["172.16.0.0/24"]}}}`,

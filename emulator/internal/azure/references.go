@@ -13,20 +13,55 @@ type reference struct {
 	id     ResourceID
 	// shown says that Azure writes the member itself: what a client says of it is not looked at.
 	shown bool
+	// loose says that the document may be missing: it bears upon nothing that is emulated.
+	loose bool
 }
 
 // references find, by folded type, what the documents of a type refer to. Azure refuses a write that refers to what is
 // not there. References that need more than existence are in the rules of Validate.
 var references = map[string]func(fields) []reference{
-	Fold(TypeSubnet):             one("natGateway.id"),
-	Fold(TypePeering):            peeringReferences,
-	Fold(TypePrivateDNSZoneLink): one("virtualNetwork.id"),
-	Fold(TypeNATGateway):         each("publicIpAddresses", "id"),
-	Fold(TypeNetworkInterface):   interfaceReferences,
-	Fold(TypeContainerGroup):     each("subnetIds", "id"),
-	Fold(TypeWebSite):            one("virtualNetworkSubnetId"),
-	Fold(TypeVirtualMachine):     machineReferences,
-	Fold(TypePrivateEndpoint):    endpointReferences,
+	Fold(TypeSubnet):              all(one("natGateway.id"), loosely(one("networkSecurityGroup.id")), loosely(one("routeTable.id"))),
+	Fold(TypePeering):             peeringReferences,
+	Fold(TypePrivateDNSZoneLink):  one("virtualNetwork.id"),
+	Fold(TypeNATGateway):          all(each("publicIpAddresses", "id"), each("publicIpPrefixes", "id")),
+	Fold(TypePublicIPAddress):     one("publicIPPrefix.id"),
+	Fold(TypeNetworkInterface):    interfaceReferences,
+	Fold(TypePrivateEndpoint):     endpointReferences,
+	Fold(TypeDNSZoneGroup):        each("privateDnsZoneConfigs", "properties.privateDnsZoneId"),
+	Fold(TypeContainerGroup):      each("subnetIds", "id"),
+	Fold(TypeWebSite):             one("virtualNetworkSubnetId"),
+	Fold(TypeWebSlot):             one("virtualNetworkSubnetId"),
+	Fold(TypeAgentPool):           one("virtualNetworkSubnetResourceId"),
+	Fold(TypeAppEnvironment):      one("vnetConfiguration.infrastructureSubnetId"),
+	Fold(TypeContainerApp):        all(one("environmentId"), one("managedEnvironmentId")),
+	Fold(TypeContainerAppJob):     one("environmentId"),
+	Fold(TypeManagedCluster):      each("agentPoolProfiles", "vnetSubnetID"),
+	Fold(TypeNodePool):            one("vnetSubnetID"),
+	Fold(TypeBatchPool):           one("networkConfiguration.subnetId"),
+	Fold(TypeMachineLearningNode): one("properties.subnet.id"),
+	Fold(TypeScaleSet):            scaleSetReferences,
+	Fold(TypeVirtualMachine):      machineReferences,
+}
+
+// all refers by all of several ways.
+func all(finds ...func(fields) []reference) func(fields) []reference {
+	return func(p fields) (found []reference) {
+		for _, find := range finds {
+			found = append(found, find(p)...)
+		}
+		return found
+	}
+}
+
+// loosely marks what bears upon nothing that is emulated, and so need not be described.
+func loosely(find func(fields) []reference) func(fields) []reference {
+	return func(p fields) []reference {
+		found := find(p)
+		for i := range found {
+			found[i].loose = true
+		}
+		return found
+	}
 }
 
 // one refers by one member below properties.
@@ -67,6 +102,7 @@ func peeringReferences(p fields) []reference {
 
 func interfaceReferences(p fields) []reference {
 	found := shown(append(p.refer("virtualMachine.id"), p.refer("privateEndpoint.id")...))
+	found = append(found, loosely(one("networkSecurityGroup.id"))(p)...)
 	for _, item := range p.list("ipConfigurations") {
 		c := item.in("properties")
 		found = append(append(found, c.refer("subnet.id")...), c.refer("publicIPAddress.id")...)
@@ -81,10 +117,21 @@ func machineReferences(p fields) []reference {
 // endpointReferences are the network interfaces of a private endpoint that shows its addresses nowhere else. Its subnet
 // and its registry are checked by its own rule.
 func endpointReferences(p fields) []reference {
-	if len(p.list("customDnsConfigs")) > 0 {
-		return nil
+	found := one("subnet.id")(p)
+	interfaces := shown(each("networkInterfaces", "id")(p))
+	for i := range interfaces {
+		interfaces[i].loose = len(p.list("customDnsConfigs")) > 0
 	}
-	return shown(each("networkInterfaces", "id")(p))
+	return append(found, interfaces...)
+}
+
+func scaleSetReferences(p fields) (found []reference) {
+	for _, nic := range p.in("virtualMachineProfile", "networkProfile").list("networkInterfaceConfigurations") {
+		for _, configuration := range nic.in("properties").list("ipConfigurations") {
+			found = append(found, configuration.refer("properties.subnet.id")...)
+		}
+	}
+	return found
 }
 
 func shown(found []reference) []reference {
@@ -113,13 +160,13 @@ func referencesOf(d Document) []reference {
 
 // validateReferences refuses a document that refers to what is not there.
 func validateReferences(s *State, d Document) error {
-	return firstDangling(s, d, func(r reference) bool { return !r.shown })
+	return firstDangling(s, d, func(r reference) bool { return !r.shown && !r.loose })
 }
 
 // CheckShown refuses a document in which Azure itself would have written something that is not so: a reference to a
 // document that is not there. Only the emulator's own configuration says such things.
 func CheckShown(s *State, d Document) error {
-	return firstDangling(s, d, func(r reference) bool { return r.shown })
+	return firstDangling(s, d, func(r reference) bool { return r.shown && !r.loose })
 }
 
 func firstDangling(s *State, d Document, concerns func(reference) bool) error {

@@ -14,6 +14,7 @@ func world(t *testing.T) *State {
 	s, err := Load(documentsOf(t,
 		`{"id":"`+testNetworks+`virtualNetworks/hub","properties":{"subnets":[{"name":"inline","properties":{"addressPrefix":"10.0.0.0/24"}}]}}`,
 		`{"id":"`+testNetworks+`virtualNetworks/hub/subnets/work","properties":{"addressPrefix":"10.0.1.0/24"}}`,
+		`{"id":"`+testNetworks+`virtualNetworks/spoke"}`,
 		`{"id":"`+testNetworks+`natGateways/out"}`,
 		`{"id":"`+testNetworks+`publicIPAddresses/out"}`,
 		`{"id":"`+testNetworks+`networkInterfaces/nic"}`,
@@ -48,8 +49,8 @@ func TestReferences(t *testing.T) {
 		shown              bool
 	}{
 		{"virtualNetworks/hub/subnets/s", `{"natGateway":{"id":"REF"}}`, "properties.natGateway.id", "natGateways/out", false},
-		{"virtualNetworks/hub/virtualNetworkPeerings/p", `{"remoteVirtualNetwork":{"id":"REF"}}`, "properties.remoteVirtualNetwork.id", "virtualNetworks/hub", false},
-		{"privateDnsZones/z/virtualNetworkLinks/l", `{"virtualNetwork":{"id":"REF"}}`, "properties.virtualNetwork.id", "virtualNetworks/hub", false},
+		{"virtualNetworks/hub/virtualNetworkPeerings/p", `{"remoteVirtualNetwork":{"id":"REF"}}`, "properties.remoteVirtualNetwork.id", "virtualNetworks/spoke", false},
+		{"privateDnsZones/z.test/virtualNetworkLinks/l", `{"virtualNetwork":{"id":"REF"}}`, "properties.virtualNetwork.id", "virtualNetworks/hub", false},
 		{"natGateways/g", `{"publicIpAddresses":[{"id":"REF"}]}`, "properties.publicIpAddresses[0].id", "publicIPAddresses/out", false},
 		{"networkInterfaces/n", `{"ipConfigurations":[{},{"properties":{"subnet":{"id":"REF"}}}]}`, "properties.ipConfigurations[1].properties.subnet.id", "virtualNetworks/hub/subnets/work", false},
 		{"networkInterfaces/n", `{"ipConfigurations":[{"properties":{"subnet":{"id":"REF"}}}]}`, "properties.ipConfigurations[0].properties.subnet.id", "virtualNetworks/hub/subnets/inline", false},

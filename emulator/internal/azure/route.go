@@ -2,6 +2,7 @@ package azure
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // AssumePrivateDNS is the quirk that a Hop names if no document says anything of private DNS, and networks with an
@@ -10,11 +11,13 @@ const AssumePrivateDNS = "assume-private-dns"
 
 // Hop is the way that a place's requests take to a registry. Resource IDs in it are keys (folded).
 type Hop struct {
-	// EndpointID is the private endpoint connection that they come through; empty is the public endpoint.
+	// EndpointID is the private endpoint connection that they come through; empty is the public endpoint. Where private DNS
+	// leads nowhere it is the record set, or the zone without one, that is to blame: a connection that nobody approved.
 	EndpointID string
 	// Network is the virtual network that the place is in, if a private endpoint is used.
 	Network string
-	// Subnet is the subnet that they leave, for virtual network rules; empty outside virtual networks.
+	// Subnet is the subnet that they leave, for virtual network rules. It is empty outside virtual networks, and towards the
+	// public endpoint from a subnet without a service endpoint for registries (acr-behaviour §1.2 row 12).
 	Subnet string
 	// Peer is the address that the registry sees.
 	Peer netip.Addr
@@ -22,20 +25,23 @@ type Hop struct {
 	Quirk string
 }
 
+// RegistryService is what a subnet's service endpoints call container registries.
+const RegistryService = "Microsoft.ContainerRegistry"
+
 // Route returns the way from a place to a registry, which is named as in NAME.azurecr.io; it need not exist. A place in a
-// virtual network goes through an approved private endpoint of the registry that stands in the network, or in one that
-// is peered with it both ways, if privatelink.azurecr.io is linked to the place's network. Every other way is that to the
-// public endpoint (acr-behaviour §7).
+// virtual network goes where private DNS leads it: to the private endpoint whose address a zone that is linked to its
+// network tells, if the endpoint stands in the network or in one that is peered with it both ways. Where the zone
+// privatelink.azurecr.io is linked and nobody wrote records into it, it leads to the registry's approved endpoint. Every
+// other way is that to the public endpoint (acr-behaviour §7).
 func Route(s *State, p Place, registry string) Hop {
-	public := Hop{Subnet: p.Subnet, Peer: p.Address}
+	public := Hop{Peer: p.Address}
 	if p.Network == "" {
 		return public
 	}
-	linked, quirk := resolvesPrivately(s, p.Network)
-	if !linked {
-		return public
+	if s.serves(p.Subnet, RegistryService) {
+		public.Subnet = p.Subnet
 	}
-	endpoint := endpointFrom(s, p.Network, registry)
+	endpoint, quirk := s.privateWay(p.Network, registry)
 	if endpoint == "" {
 		return public
 	}
@@ -46,37 +52,90 @@ func Route(s *State, p Place, registry string) Hop {
 	return hop
 }
 
-// resolvesPrivately reports whether a network resolves login servers to private addresses. If there is no private DNS
-// zone at all, nobody has described DNS, and it is assumed unless the settings say otherwise.
-func resolvesPrivately(s *State, network string) (linked bool, quirk string) {
+// serves reports whether a subnet has a service endpoint for a service.
+func (s *State) serves(key, service string) bool {
+	id, err := ParseResourceID(key)
+	if err != nil {
+		return false
+	}
+	subnet, _ := s.subnet(id)
+	return slices.ContainsFunc(subnet.ServiceEndpoints, func(has string) bool { return Fold(has) == Fold(service) })
+}
+
+// privateWay finds what a Hop from a network to a registry has as EndpointID. If there is no private DNS zone at all, nobody
+// has described DNS, and it is assumed unless the settings say otherwise.
+func (s *State) privateWay(network, registry string) (endpoint, quirk string) {
 	if len(s.OfType(TypePrivateDNSZone)) == 0 && len(s.OfType(TypePrivateDNSZoneLink)) == 0 {
 		if s.Quirk(AssumePrivateDNS, "") == false {
-			return false, ""
+			return "", ""
 		}
-		return true, AssumePrivateDNS
+		if endpoint = endpointFrom(s, network, registry); endpoint != "" {
+			quirk = AssumePrivateDNS
+		}
+		return endpoint, quirk
 	}
-	for _, d := range s.OfType(TypePrivateDNSZoneLink) {
-		link := view(s, d.ID, ReadPrivateDNSZoneLink)
-		if link.Zone() == PrivateLinkZone && link.Network.Key() == network {
-			return true, ""
+	zones := s.zonesOf(network)
+	_, _, overridden := nearestZone(zones, LoginServer(registry))
+	if zone, linked := zones[PrivateLinkZone]; linked && !overridden && !s.hasRecords(zone) {
+		return endpointFrom(s, network, registry), ""
+	}
+	found := s.resolve(zones, LoginServer(registry), len(s.connectionsTo(registry)) > 0)
+	for _, address := range found.addresses {
+		if endpoint := s.endpointAt(network, registry, address); endpoint != "" {
+			return endpoint, ""
 		}
 	}
-	return false, ""
+	return found.blame, ""
+}
+
+// hasRecords reports whether somebody wrote records of names into a zone.
+func (s *State) hasRecords(zone ResourceID) bool {
+	return len(s.Children(zone.Key(), TypePrivateDNSARecord))+len(s.Children(zone.Key(), TypePrivateDNSCNAME)) > 0
+}
+
+// connectionsTo returns the private endpoint connections of a registry whose endpoints are still there.
+func (s *State) connectionsTo(registry string) (found []PrivateEndpointConnection) {
+	for _, d := range s.OfType(TypePrivateEndpointConnection) {
+		c, err := ReadPrivateEndpointConnection(*d)
+		if err == nil && Fold(c.Registry.Name()) == Fold(registry) && c.Status != StatusDisconnected {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // endpointFrom finds the connection of the approved endpoint that a network reaches; its own comes before a peered one's.
 func endpointFrom(s *State, network, registry string) string {
 	found := ""
+	for _, c := range s.connectionsTo(registry) {
+		standsIn := view(s, c.Endpoint, ReadPrivateEndpoint).Network().Key()
+		switch {
+		case c.Status != StatusApproved:
+		case standsIn == network:
+			return c.ID.Key()
+		case found == "" && peered(s, network, standsIn):
+			found = c.ID.Key()
+		}
+	}
+	return found
+}
+
+// endpointAt finds the connection of the endpoint that has an address, as a network reaches it: the registry's own if there
+// is one, else another's, which the gate will refuse.
+func (s *State) endpointAt(network, registry string, address netip.Addr) string {
+	found := ""
 	for _, d := range s.OfType(TypePrivateEndpointConnection) {
 		c, err := ReadPrivateEndpointConnection(*d)
-		if err != nil || Fold(c.Registry.Name()) != Fold(registry) || c.Status != StatusApproved {
+		endpoint, exists := s.Get(c.Endpoint.Key())
+		if err != nil || !exists || !slices.Contains(EndpointAddresses(s.Get, *endpoint), address) {
 			continue
 		}
 		standsIn := view(s, c.Endpoint, ReadPrivateEndpoint).Network().Key()
 		switch {
-		case standsIn == network:
+		case standsIn != network && !peered(s, network, standsIn):
+		case Fold(c.Registry.Name()) == Fold(registry):
 			return c.ID.Key()
-		case found == "" && peered(s, network, standsIn):
+		default:
 			found = c.ID.Key()
 		}
 	}

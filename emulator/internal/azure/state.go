@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // State is an immutable set of documents. Any number of goroutines may read it. The zero State and the nil one are
@@ -13,6 +14,8 @@ import (
 type State struct {
 	byType map[string][]*Document // by folded type, each list sorted by key
 	len    int
+	// mentions are what State.mentioned found out, by row.
+	mentions sync.Map
 }
 
 // Load makes a state of documents that were valid when they were written. What they refer to may be gone since, so that

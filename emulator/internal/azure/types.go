@@ -17,6 +17,13 @@ const (
 	TypeScopeMap                  = "Microsoft.ContainerRegistry/registries/scopeMaps"
 	TypeToken                     = "Microsoft.ContainerRegistry/registries/tokens"
 	TypeTask                      = "Microsoft.ContainerRegistry/registries/tasks"
+	TypeReplication               = "Microsoft.ContainerRegistry/registries/replications"
+	TypeWebhook                   = "Microsoft.ContainerRegistry/registries/webhooks"
+	TypeCacheRule                 = "Microsoft.ContainerRegistry/registries/cacheRules"
+	TypeCredentialSet             = "Microsoft.ContainerRegistry/registries/credentialSets"
+	TypeConnectedRegistry         = "Microsoft.ContainerRegistry/registries/connectedRegistries"
+	TypeAgentPool                 = "Microsoft.ContainerRegistry/registries/agentPools"
+	TypePrivateLinkResource       = "Microsoft.ContainerRegistry/registries/privateLinkResources"
 	TypePrivateEndpointConnection = "Microsoft.ContainerRegistry/registries/privateEndpointConnections"
 	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user. No API of
 	// Azure shows it; Azure keeps it where nobody sees it.
@@ -85,6 +92,7 @@ var canonicalTypes = foldedTypes(
 	TypeTenant, TypeSubscription, TypeResourceGroup,
 	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
 	TypeScopeMap, TypeToken, TypeTask,
+	TypeReplication, TypeWebhook, TypeCacheRule, TypeCredentialSet, TypeConnectedRegistry, TypeAgentPool, TypePrivateLinkResource,
 	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
 	TypeRoleAssignment, TypeRoleDefinition, TypeLock, TypeUserAssignedIdentity, TypeFederatedCredential,
 	TypeVirtualNetwork, TypeSubnet, TypePeering,
@@ -96,7 +104,7 @@ var canonicalTypes = foldedTypes(
 	TypeContainerGroup, TypeVirtualMachine, TypeScaleSet,
 	TypeScaleSetInstance, TypeWebSite, TypeWebSlot,
 	TypeAppEnvironment, TypeContainerApp, TypeContainerAppJob,
-	TypeManagedCluster, TypeNodePool, TypeAgentPool,
+	TypeManagedCluster, TypeNodePool,
 	TypeBatchAccount, TypeBatchPool, TypeMachineLearning,
 	TypeOnlineEndpoint, TypeOnlineDeployment, TypeMachineLearningNode,
 	TypeUser,
