@@ -8,10 +8,10 @@ GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fmt fuzz bench cover mutate clients docs up clean
+.PHONY: help build demo compose-demo test race lint fmt fuzz bench cover mutate clients docs up clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the one static binary, bin/acrlocal
 	@mkdir -p $(BIN)
@@ -19,6 +19,14 @@ build: ## build the one static binary, bin/acrlocal
 
 demo: build ## watch the article's story with real images: who gets in, who stays out, and why
 	@$(BIN)/acrlocal demo
+
+compose-demo: $(BIN)/docker-credential-acr-env ## the same with Docker engines on real networks, and no proxy
+	@GOOS=linux $(MAKE) --no-print-directory build
+	@compose/demo
+
+$(BIN)/docker-credential-acr-env: compose/client/go.mod
+	@mkdir -p $(BIN)
+	cd compose/client && GOOS=linux CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/chrismellard/docker-credential-acr-env
 
 up: build ## start the emulator with the sample environment
 	@$(BIN)/acrlocal up
@@ -45,7 +53,7 @@ cover: ## gate and identity must be covered in full
 mutate: ## change gate in listed ways; a row must fail each time
 	$(GO) test -count=1 -run TestMutations -timeout 20m ./gate -mutations
 
-clients: build ## real clients: docker, containerd, skopeo, curl; an absent one is skipped by name, unless CI=true
+clients: build $(BIN)/docker-credential-acr-env ## real clients: docker, containerd, skopeo, curl; an absent one is skipped by name, unless CI=true
 	ACRLOCAL=$(CURDIR)/$(BIN)/acrlocal $(GO) test -count=1 -timeout 30m -tags clients ./e2e/...
 
 bench: build ## start, first token, memory and the cost of the gate, beside bare distribution
