@@ -47,10 +47,10 @@ func newVictim(t *testing.T) victim {
 	t.Helper()
 	v := victim{Emulator: start(t, seeded(attackSeed)), secret: sha256Of(secretText)}
 	v.admin = v.password(t, "alpha/listCredentials", "alpha", map[string]any{})
-	v.arms(t, http.MethodPut, attackRegistries+"alpha/tokens/team", map[string]any{
+	v.arms(t, http.MethodPut, attackRegistries+"alpha/tokens/gang1", map[string]any{
 		"scopeMapId": attackRegistries + "alpha/scopeMaps/team", "status": "enabled",
 	})
-	v.team = v.password(t, "alpha/generateCredentials", "team", map[string]any{"tokenId": attackRegistries + "alpha/tokens/team"})
+	v.team = v.password(t, "alpha/generateCredentials", "gang1", map[string]any{"tokenId": attackRegistries + "alpha/tokens/gang1"})
 	a := v.ask(t, http.MethodPost, "/v2/secret/x/blobs/uploads/?digest="+v.secret, v.admin, secretText)
 	if a.status != http.StatusCreated {
 		t.Fatalf("push: %d %s", a.status, a.body)
@@ -346,12 +346,12 @@ func TestLocalhostEndpoint(t *testing.T) {
 		}
 	}
 	put(network, map[string]any{
-		"addressSpace": map[string]any{"addressPrefixes": []string{"127.0.0.0/8"}},
-		"subnets":      []any{map[string]any{"name": "s", "properties": map[string]any{"addressPrefix": "127.0.0.0/8"}}},
+		"addressSpace": map[string]any{"addressPrefixes": []string{"126.0.0.0/7"}}, // of 127.0.0.0/8 Azure keeps 127.0.0.1 to itself
+		"subnets":      []any{map[string]any{"name": "s", "properties": map[string]any{"addressPrefix": "126.0.0.0/7"}}},
 	})
 	put(testGroup+"/providers/Microsoft.Network/privateEndpoints/evil", map[string]any{
 		"subnet":           map[string]any{"id": network + "/subnets/s"},
-		"ipConfigurations": []any{map[string]any{"name": "i", "properties": map[string]any{"privateIPAddress": "127.0.0.1"}}},
+		"ipConfigurations": []any{map[string]any{"name": "i", "properties": map[string]any{"memberName": "registry", "privateIPAddress": "127.0.0.1"}}},
 		"privateLinkServiceConnections": []any{map[string]any{"name": "c", "properties": map[string]any{
 			"privateLinkServiceId": attackRegistries + "alphabet", "groupIds": []string{"registry"},
 		}}},
@@ -502,7 +502,7 @@ func TestHiddenDocuments(t *testing.T) {
 	alpha, sp := attackRegistries+"alpha", "/servicePrincipals/"+owner.Principal
 	for _, path := range []string{
 		alpha + "/credentials", alpha + "/credentials/default", alpha + "/CREDENTIALS/Default", alpha + "%2Fcredentials%2Fdefault",
-		alpha + "//credentials//default/", alpha + "/tokens/team/credentials", alpha + "/tokens/team/credentials/default",
+		alpha + "//credentials//default/", alpha + "/tokens/gang1/credentials", alpha + "/tokens/gang1/credentials/default",
 		alpha + "/./credentials/default", alpha + "/tokens/../credentials/default", alpha + "/providers/Acrlocal/settings",
 		"/acrlocal/settings/quirks", "/acrlocal/settings", "/graph" + sp, "//graph" + sp, "/graph/servicePrincipals", "/./graph" + sp,
 		"/subscriptions/../graph" + sp, "/providers/Microsoft.Graph/servicePrincipals", "/providers/Microsoft.Graph" + sp,
