@@ -66,6 +66,7 @@ func (e *Emulator) management() http.Handler {
 	api.Method(http.MethodGet, "/api/place", apiHandler(e.getPlace))
 	api.Method(http.MethodPost, "/api/explain", apiHandler(e.postExplain))
 	api.Method(http.MethodPost, "/api/token", apiHandler(e.postToken))
+	api.Method(http.MethodGet, "/api/export", apiHandler(e.getExport))
 	api.Method(http.MethodPost, "/api/reset", apiHandler(e.postReset))
 	api.NotFound(apiHandler(func(r *http.Request) (any, error) {
 		return nil, notFound("the management API has no %s", r.URL.Path)
@@ -108,6 +109,11 @@ func fromThisMachine(r *http.Request) bool {
 
 func (e *Emulator) getHealth(*http.Request) (any, error) {
 	return map[string]any{"status": "ok", "revision": e.core.world.Load().revision}, nil
+}
+
+// getExport answers with the state as a seed; ?secrets=true with what one logs in by.
+func (e *Emulator) getExport(r *http.Request) (any, error) {
+	return e.Export(r.URL.Query().Get("secrets") == "true"), nil
 }
 
 func (e *Emulator) getCA(w http.ResponseWriter, r *http.Request) {

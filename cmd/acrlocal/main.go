@@ -52,6 +52,7 @@ type cli struct {
 	Explain    explainCommand    `cmd:"" help:"Say what would happen, or why something happened."`
 	Decisions  decisionsCommand  `cmd:"" help:"List the last decisions."`
 	Status     statusCommand     `cmd:"" help:"Show where the emulator listens and what it guards."`
+	Export     exportCommand     `cmd:"" help:"Print the state as a seed file for up --config."`
 	Health     healthCommand     `cmd:"" help:"Succeed if the emulator answers."`
 	Reset      resetCommand      `cmd:"" help:"Go back to the start-up state: everything written since is gone."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
