@@ -27,7 +27,7 @@ const (
 )
 
 // insideVariable tells a test that it runs in a network of its own, which has a loopback interface only.
-const insideVariable = "ACRLOCAL_E2E_LOOPBACK"
+const insideVariable = "E2E_LOOPBACK_ONLY"
 
 // TestAz plays the scripts of the unmodified az: the article's commands as they stand, and everything else that a person
 // types about a registry. Emulator, az and crane run together in a network namespace with loopback only, where there is
@@ -97,17 +97,13 @@ func prepareAz(env *testscript.Env) error {
 	return writeCertificate(filepath.Join(env.WorkDir, "login.pem"), filepath.Join(env.WorkDir, "certificate.b64"))
 }
 
-// scriptAt says where the commands that follow are typed: `at PLACE [--as PRINCIPAL]`.
+// scriptAt says where the commands that follow are typed: `at PLACE [FLAG…]`, with flags of `acrlocal from`.
 func scriptAt(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 && !(len(args) == 3 && args[1] == "--as") {
-		ts.Fatalf("usage: at PLACE [--as PRINCIPAL]")
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: at PLACE [FLAG…]")
 	}
 	ts.Setenv("AT", args[0])
-	as := ""
-	if len(args) == 3 {
-		as = args[2]
-	}
-	ts.Setenv("AS", as)
+	ts.Setenv("FLAGS", strings.Join(args[1:], " "))
 }
 
 // scriptEnvFrom sets a variable to what a file says: `env-from NAME FILE`. `cp stdout FILE` keeps what a command printed.
@@ -120,11 +116,10 @@ func scriptEnvFrom(ts *testscript.TestScript, neg bool, args []string) {
 
 // scriptAz runs az at the place: `az ARGUMENT…`; `! az` wants it to fail.
 func scriptAz(ts *testscript.TestScript, neg bool, args []string) {
-	from := []string{"from", ts.Getenv("AT"), "--state", ts.MkAbs(".azure-" + strings.NewReplacer("/", "-", ":", "-").Replace(ts.Getenv("AT")))}
-	if as := ts.Getenv("AS"); as != "" {
-		from = append(from, "--as", as)
-	}
-	err := ts.Exec("acrlocal", append(append(from, "--", "az"), args...)...)
+	place := ts.Getenv("AT")
+	from := []string{"from", place, "--state", ts.MkAbs(".azure-" + strings.NewReplacer("/", "-", ":", "-").Replace(place))}
+	from = append(append(from, strings.Fields(ts.Getenv("FLAGS"))...), "--", "az")
+	err := ts.Exec("acrlocal", append(from, args...)...)
 	if neg != (err != nil) {
 		ts.Fatalf("az %v: %v", args, err)
 	}

@@ -103,11 +103,13 @@ func acrlocal(t testing.TB, state string, args ...string) *exec.Cmd {
 type emulator struct {
 	*process
 	endpoints
+	scratch string // a directory for the clients
 }
 
 // endpoints is what --endpoints-file tells.
 type endpoints struct {
 	Service        string `json:"service"`
+	Manage         string `json:"manage"`
 	TenantID       string `json:"tenantId"`
 	SubscriptionID string `json:"subscriptionId"`
 	ClientID       string `json:"clientId"`
@@ -119,7 +121,7 @@ func emulate(t testing.TB, state string, args ...string) *emulator {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "endpoints.json")
 	args = append(args, "--listen", "127.0.0.1:0", "--endpoints-file", file)
-	e := &emulator{process: start(t, acrlocal(t, state, args...))}
+	e := &emulator{process: start(t, acrlocal(t, state, args...)), scratch: t.TempDir()}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		announced, err := os.ReadFile(file)
 		if err != nil || json.Unmarshal(announced, &e.endpoints) != nil {

@@ -1,0 +1,53 @@
+//go:build bench
+
+package bench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+const (
+	azRuns = 20
+	azBar  = 5 // ms of CPU for az acr create, update and show together
+)
+
+// measureAz measures what the emulator spends on the unmodified az: on making, changing and showing a registry. All of it
+// counts, so proxy, TLS and tokens too.
+func measureAz(t testing.TB, r *report) {
+	t.Helper()
+	if _, err := exec.LookPath("az"); err != nil {
+		fmt.Println("az is not installed: what it costs is not measured")
+		return
+	}
+	e := emulate(t, t.TempDir())
+	e.az(t, `az login --service-principal -u "$CLIENT" -p "$SECRET" --tenant "$TENANT"`)
+	idle := e.azCPU(t, "az version")
+	used := e.azCPU(t, fmt.Sprintf(`for n in $(seq %d); do
+		az acr create -g acrlocal -l westeurope -n benchmark$n --sku Premium &&
+		az acr update -n benchmark$n --allow-trusted-services false &&
+		az acr show -n benchmark$n || exit 1
+	done`, azRuns))
+	r.atMost(azBar, "az acr create, update and show, CPU", milliseconds(used-idle)/azRuns, "ms")
+}
+
+// azCPU is what a script at an address of the internet costs the emulator, with what it costs to get there.
+func (e *emulator) azCPU(t testing.TB, script string) time.Duration {
+	t.Helper()
+	before := e.cpu(t)
+	e.az(t, script)
+	return e.cpu(t) - before
+}
+
+func (e *emulator) az(t testing.TB, script string) {
+	t.Helper()
+	arguments := []string{"from", "203.0.113.7", "--manage", e.Manage, "--state", e.scratch, "--", "sh", "-c", script}
+	command := exec.Command(os.Getenv("ACRLOCAL"), arguments...)
+	command.Env = append(os.Environ(), "HOME="+e.scratch, "CLIENT="+e.ClientID, "SECRET="+e.ClientSecret, "TENANT="+e.TenantID)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, output)
+	}
+}
