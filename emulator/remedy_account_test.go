@@ -15,13 +15,13 @@ import (
 func TestPasswordRemedies(t *testing.T) {
 	e := start(t, Options{})
 	e.arms(t, http.MethodPatch, testRegistry, map[string]any{"adminUserEnabled": true})
-	e.arms(t, http.MethodPut, testRegistry+"/tokens/ci", map[string]any{"scopeMapId": testRegistry + "/scopeMaps/_repositories_pull"})
+	e.arms(t, http.MethodPut, testRegistry+"/tokens/robot", map[string]any{"scopeMapId": testRegistry + "/scopeMaps/_repositories_pull"})
 	for _, c := range []struct {
 		name, user string
 		want       []string
 	}{
 		{"the admin user", "myregistry", []string{"az acr credential show --name myregistry"}},
-		{"a token", "ci", []string{"az acr token credential generate --registry myregistry --name ci"}},
+		{"a token", "robot", []string{"az acr token credential generate --registry myregistry --name robot"}},
 		{"a service principal", azure.DevelopmentClientID, nil},
 	} {
 		r := request(t, http.MethodGet, "https://myregistry.azurecr.io/v2/", "")
@@ -42,13 +42,13 @@ func TestPasswordRemedies(t *testing.T) {
 // that is named, and no other is named.
 func TestScopeMapRemedies(t *testing.T) {
 	e := start(t, Options{})
-	token := testRegistry + "/tokens/ci"
-	none := testRegistry + "/scopeMaps/none"
+	token := testRegistry + "/tokens/robot"
+	none := testRegistry + "/scopeMaps/nothing"
 	e.arms(t, http.MethodPut, none, map[string]any{"actions": []any{"repositories/other/content/read"}})
 	for _, kind := range gate.OperationKinds() {
 		q := gate.Request{
 			Registry: "myregistry", Operation: gate.Operation{Kind: kind, Repository: "hello"}, Source: gate.Source{Peer: netip.MustParseAddr("203.0.113.7")},
-			Credential: gate.Credential{Kind: gate.TokenPassword, Holder: gate.TokenHolder, Name: "ci"},
+			Credential: gate.Credential{Kind: gate.TokenPassword, Holder: gate.TokenHolder, Name: "robot"},
 		}
 		e.arms(t, http.MethodPut, token, map[string]any{"scopeMapId": none})
 		before := e.gate.Snapshot().Decide(q)

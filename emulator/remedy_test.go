@@ -45,6 +45,7 @@ var remedyRows = []struct {
 	reason   gate.Reason
 	behavior gate.Behavior
 	set      map[string]any // properties of myregistry
+	gone     string         // what is removed before
 	seed     string         // documents beside the sample's
 	question ExplainRequest
 	commands []string
@@ -101,7 +102,7 @@ resources:
 		commands: []string{"az acr update --name myregistry --allow-trusted-services true"},
 	},
 	{
-		reason: gate.BypassExcludedByServiceEndpoint,
+		reason: gate.BypassExcludedByServiceEndpoint, gone: testGroup + "/providers/Microsoft.Network/privateEndpoints/myregistry-endpoint",
 		set: map[string]any{"networkRuleBypassOptions": "None", "networkRuleSet": map[string]any{
 			"defaultAction":       "Deny",
 			"virtualNetworkRules": []any{map[string]any{"id": spokeSubnet}},
@@ -185,6 +186,15 @@ func withSample(more string) Options {
 	return o
 }
 
+// versionFor is the query with the api-version that has what is set, if it is not that of ARM.
+func versionFor(properties map[string]any) string {
+	rules, _ := properties["networkRuleSet"].(map[string]any)
+	if rules["virtualNetworkRules"] != nil {
+		return "?api-version=2021-08-01-preview" // acr-behaviour §1.1
+	}
+	return ""
+}
+
 // TestRemedies: what is proposed, and that it helps: a list that is not empty, followed to its end, ends in an allowance.
 func TestRemedies(t *testing.T) {
 	shown := map[gate.Reason]bool{}
@@ -193,8 +203,11 @@ func TestRemedies(t *testing.T) {
 			o := withSample(row.seed)
 			o.Behavior = row.behavior
 			e := start(t, o)
+			if row.gone != "" {
+				e.arms(t, http.MethodDelete, row.gone, nil)
+			}
 			if row.set != nil {
-				e.arms(t, http.MethodPatch, testRegistry, row.set)
+				e.arms(t, http.MethodPatch, testRegistry+versionFor(row.set), row.set)
 			}
 			row.question.Registry, row.question.Repository = "myregistry", "hello"
 			x, err := e.Explain(row.question)
@@ -383,7 +396,8 @@ func (e *Emulator) az(t *testing.T, command string) {
 	case strings.HasPrefix(command, "az acr network-rule remove"):
 		rules := e.ruleSet(t)
 		rules["virtualNetworkRules"] = []any{}
-		e.arms(t, http.MethodPatch, testRegistry, map[string]any{"networkRuleSet": rules})
+		properties := map[string]any{"networkRuleSet": rules}
+		e.arms(t, http.MethodPatch, testRegistry+versionFor(properties), properties)
 	case strings.HasSuffix(command, "--public-network-enabled true"):
 		e.arms(t, http.MethodPatch, testRegistry, map[string]any{"publicNetworkAccess": "Enabled"})
 	case strings.HasSuffix(command, "--allow-trusted-services true"):

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -118,8 +119,11 @@ func TestIPRuleQuota(t *testing.T) {
 		{"{registries: {myregistry: {ip-rule-quota: 2}}}", 2, true},
 		{"{ip-rule-quota: 300, registries: {MYREGISTRY: {ip-rule-quota: 2}}}", 3, false},
 	} {
-		rules := strings.Repeat("{value: 203.0.113.7},", row.rules)
-		_, err := readSeed("a.yaml", "resources: [{type: Microsoft.ContainerRegistry/registries, name: myregistry, sku: {name: Premium}, networkRuleSet: {defaultAction: Deny, ipRules: ["+rules+"]}}]\nquirks: "+row.quirks)
+		var rules strings.Builder
+		for i := range row.rules {
+			fmt.Fprintf(&rules, "{value: 198.18.%d.%d},", i/256, i%256)
+		}
+		_, err := readSeed("a.yaml", "resources: [{type: Microsoft.ContainerRegistry/registries, name: myregistry, sku: {name: Premium}, networkRuleSet: {defaultAction: Deny, ipRules: ["+rules.String()+"]}}]\nquirks: "+row.quirks)
 		if (err == nil) != row.ok {
 			t.Errorf("%s and %d rules: %v", row.quirks, row.rules, err)
 		}

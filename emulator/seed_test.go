@@ -82,6 +82,10 @@ func documentsOf(t *testing.T, f txtar.File) map[string]any {
 	for _, d := range s.documents() {
 		if properties, ok := d.Body["properties"].(map[string]any); ok {
 			delete(properties, "creationDate")
+			policies, _ := properties["policies"].(map[string]any)
+			for _, policy := range policies {
+				delete(policy.(map[string]any), "lastUpdatedTime")
+			}
 		}
 		if !azure.Hidden(d.ID) {
 			all[d.ID.Key()] = d.Body

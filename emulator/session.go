@@ -232,7 +232,8 @@ var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 const apiVersion = "2025-06-01-preview"
 
 // ARM calls Azure Resource Manager as the development service principal, which owns the subscription: method is GET,
-// PUT, PATCH or DELETE, body a document or nil. The answer is read into answer, unless that is nil.
+// PUT, PATCH or DELETE, body a document or nil. The answer is read into answer, unless that is nil. A resource ID may have
+// a query behind it, with another api-version than 2025-06-01-preview.
 func (e *Emulator) ARM(ctx context.Context, method, resourceID string, body, answer any) error {
 	token, err := e.Token(ctx, TokenRequest{As: azure.DevelopmentClientID, Audience: "https://management.azure.com/"})
 	if err != nil {
@@ -242,7 +243,10 @@ func (e *Emulator) ARM(ctx context.Context, method, resourceID string, body, ans
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, e.Endpoints().Service+resourceID+"?api-version="+apiVersion, bytes.NewReader(content))
+	if !strings.Contains(resourceID, "?") {
+		resourceID += "?api-version=" + apiVersion
+	}
+	r, err := http.NewRequestWithContext(ctx, method, e.Endpoints().Service+resourceID, bytes.NewReader(content))
 	if err != nil {
 		return err
 	}

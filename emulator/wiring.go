@@ -47,6 +47,7 @@ func (e *Emulator) gateOptions() (gate.Options, error) {
 func (e *Emulator) armOptions() arm.Options {
 	return arm.Options{
 		Backend: backend{e}, LoginServer: e.loginServer, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
+		ContentSize: e.content.held,
 		TasksFlag: func(_ *azure.State, id azure.ResourceID) bool {
 			r, ok := e.gate.Snapshot().Registry(id.Name())
 			return ok && r.Quirks.TasksNeedFlag

@@ -133,7 +133,7 @@ func endpointActs() []act {
 			change: []change{
 				{
 					command: "az acr create --name endpointed --resource-group acrlocal --sku Premium --default-action Deny",
-					method:  "PUT", id: registries + "endpointed", body: endpointed(),
+					method:  "PUT", id: registries + "endpointed?api-version=2021-08-01-preview", body: endpointed(), // the last with service endpoints
 				},
 				{
 					command: "az role assignment create --role AcrPull --assignee worker --scope /subscriptions/…/resourceGroups/acrlocal",

@@ -2,45 +2,112 @@ package arm
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
+const registryProvider = "Microsoft.ContainerRegistry"
+
 var (
 	registryReads = []string{
-		"properties.loginServer", "properties.creationDate", "properties.provisioningState",
-		"properties.privateEndpointConnections", "properties.dataEndpointHostNames", "properties.status", "sku.tier",
+		"properties.loginServer", "properties.creationDate", "properties.provisioningState", "properties.status", "sku.tier",
+		"properties.privateEndpointConnections", "properties.dataEndpointHostNames", "properties.regionalEndpointHostNames",
+		"properties.policies.retentionPolicy.lastUpdatedTime", "properties.policies.softDeletePolicy.lastUpdatedTime",
 	}
-	childReads = []string{"properties.creationDate", "properties.provisioningState"}
+	childReads = []string{"properties.creationDate", "properties.provisioningState", "properties.status"}
+	// statedReads are of children whose status is a client's to set.
+	statedReads    = []string{"properties.creationDate", "properties.provisioningState"}
+	connectedReads = append([]string{
+		"properties.connectionState", "properties.version", "properties.lastActivityTime", "properties.activation", "properties.statusDetails",
+	}, childReads...)
+)
+
+// The forms of names below a registry, as the API's specification has them.
+var (
+	plainName  = regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`)
+	dashedName = regexp.MustCompile(`^[a-zA-Z0-9-]{5,50}$`)
+	mapName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{5,50}$`)
+	poolName   = regexp.MustCompile(`^[a-zA-Z0-9-]{3,20}$`)
 )
 
 // registryKinds are those of Microsoft.ContainerRegistry: the registry, and what belongs to it.
 func registryKinds() []kind {
-	return []kind{
+	rows := []kind{
 		{
 			name: azure.TypeRegistry, located: true, readOnly: registryReads,
-			check: checkRegistry, remove: removeRegistry, show: showRegistry,
-			actions: map[string]action{
-				"listcredentials":      {name: "listCredentials", serve: listCredentials},
-				"regeneratecredential": {name: "regenerateCredential", changes: true, serve: regenerateCredential},
-				"generatecredentials":  {name: "generateCredentials", changes: true, serve: generateCredentials},
-			},
+			check: checkRegistry, remove: removeRegistry, show: showRegistry, actions: registryActions(),
 		},
 		{
 			name: azure.TypeScopeMap, readOnly: append([]string{"properties.type"}, childReads...),
-			check: checkScopeMap, remove: removeScopeMap,
+			check: called(mapName, checkScopeMap), remove: removeScopeMap,
 		},
-		{name: azure.TypeToken, readOnly: append([]string{"properties.credentials"}, childReads...), show: showToken},
+		{name: azure.TypeToken, readOnly: statedReads, check: called(dashedName, checkToken), show: showToken},
 		{name: azure.TypeTask, located: true, readOnly: childReads, created: http.StatusOK}, // az-cli §1, surprise 2
+		{name: azure.TypePrivateEndpointConnection, methods: withoutPatch, check: checkConnection},
+		{name: azure.TypePrivateLinkResource, methods: readingOnly, find: findLinkResource, list: listLinkResources},
 		{
-			name: azure.TypePrivateEndpointConnection, methods: withoutPatch, check: checkConnection,
+			name: azure.TypeReplication, located: true, readOnly: childReads, check: called(plainName, checkReplication),
+			remove: removeReplication, find: findReplication, list: listReplications,
 		},
+		{
+			name: azure.TypeWebhook, located: true, readOnly: append([]string{eventsMember}, statedReads...), check: called(plainName, nil),
+			show: showWebhook, actions: webhookActions(),
+		},
+		{name: azure.TypeCacheRule, readOnly: childReads, check: called(dashedName, checkCacheRule)},
+		{name: azure.TypeCredentialSet, readOnly: childReads, check: called(dashedName, nil), remove: removeCredentialSet},
+		{
+			name: azure.TypeConnectedRegistry, readOnly: connectedReads, check: called(plainName, nil),
+			actions: map[string]action{"deactivate": {name: "deactivate", changes: true, serve: deactivate}},
+		},
+		{
+			name: azure.TypeAgentPool, located: true, readOnly: childReads, check: called(poolName, nil),
+			links:   []link{joinSubnet("properties.virtualNetworkSubnetResourceId")},
+			actions: map[string]action{"listqueuestatus": {name: "listQueueStatus", serve: listQueueStatus}},
+		},
+	}
+	for i := range rows {
+		rows[i].spell = azure.Normalize
+	}
+	return rows
+}
+
+func registryActions() map[string]action {
+	return map[string]action{
+		"listcredentials":      {name: "listCredentials", serve: listCredentials},
+		"regeneratecredential": {name: "regenerateCredential", changes: true, serve: regenerateCredential},
+		"generatecredentials":  {name: "generateCredentials", changes: true, serve: generateCredentials},
+		"importimage":          {name: "importImage", serve: importImage},
 	}
 }
 
-// registryRoutes are the actions of the provider that have no registry.
+func webhookActions() map[string]action {
+	return map[string]action{
+		"getcallbackconfig": {name: "getCallbackConfig", serve: getCallbackConfig},
+		"ping":              {name: "ping", changes: true, serve: pingWebhook},
+		"listevents":        {name: "listEvents", serve: webhookEvents},
+	}
+}
+
+// registryRoutes are the paths of the provider that are neither a resource nor what POST does with one.
 func registryRoutes() []route {
+	const registry = "/subscriptions/{subscription}/resourcegroups/{group}/providers/microsoft.containerregistry/registries/{registry}"
 	return []route{
 		{"POST", "/subscriptions/{subscription}/providers/microsoft.containerregistry/checknameavailability", checkName},
+		{"GET", "/providers/microsoft.containerregistry/operations", listOperations},
+		{"GET", registry + "/listusages", listUsages},
+	}
+}
+
+// called keeps a client from giving something new a name that Azure would not take.
+func called(form *regexp.Regexp, check func(*write) error) func(*write) error {
+	return func(w *write) error {
+		if w.old == nil && !form.MatchString(w.id.Name()) {
+			return errChildName.about("name", w.id.Name(), w.kind.name, form)
+		}
+		if check == nil {
+			return nil
+		}
+		return check(w)
 	}
 }

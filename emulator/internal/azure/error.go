@@ -23,6 +23,7 @@ const (
 	CodeBadRequest     = "BadRequest"            // a rule of the service forbids the combination
 	CodeInvalidName    = "InvalidResourceName"   // the resource's name breaks the type's rules
 	CodeSKU            = "InvalidSku"            // the registry's SKU lacks the feature
+	CodeQuota          = "QuotaExceeded"         // the registry's SKU allows no more of these
 	CodeConflict       = "Conflict"              // other documents stand in the way
 	CodeNotFound       = "ResourceNotFound"      // a document that this one names does not exist
 	// CodeReference is how the network service calls the same.

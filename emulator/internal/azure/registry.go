@@ -1,6 +1,9 @@
 package azure
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The SKUs of a registry (acr-behaviour §1.1). What Premium alone has is in the rules of Validate.
 const (
@@ -37,6 +40,12 @@ type Registry struct {
 	ExportDisabled bool
 	// RefuseARMAudience is policies.azureADAuthenticationAsArmPolicy.status=disabled (acr-behaviour §4.7).
 	RefuseARMAudience bool
+	ZoneRedundant     bool // zoneRedundancy=Enabled
+	// Encrypted is encryption.status=enabled, with a key of the customer's; HasKey says that it names one.
+	Encrypted, HasKey bool
+	Retention         bool // policies.retentionPolicy.status=enabled
+	SoftDelete        bool // policies.softDeletePolicy.status=enabled
+	ContentTrust      bool // policies.trustPolicy.status=enabled
 }
 
 // ReadRegistry reads a document of type TypeRegistry. An *Error names the member that cannot be read.
@@ -56,13 +65,24 @@ func ReadRegistry(d Document) (Registry, error) {
 			"LegacyRegistryPermissions", "AbacRepositoryPermissions"),
 		ExportDisabled:    policyDisabled(policies.in("exportPolicy")),
 		RefuseARMAudience: policyDisabled(policies.in("azureADAuthenticationAsArmPolicy")),
+		ZoneRedundant:     p.choice("zoneRedundancy", "Disabled", upperSwitch...) == "Enabled",
+		Encrypted:         policyEnabled(p.in("encryption")),
+		HasKey:            p.in("encryption", "keyVaultProperties").text("keyIdentifier") != "",
+		Retention:         policyEnabled(policies.in("retentionPolicy")),
+		SoftDelete:        policyEnabled(policies.in("softDeletePolicy")),
+		ContentTrust:      policyEnabled(policies.in("trustPolicy")),
 	}
 	r.readRules(p.in("networkRuleSet"))
 	return r, f.err()
 }
 
+// policyDisabled and policyEnabled read the status of a policy that is enabled by default, and of one that is not.
 func policyDisabled(policy fields) bool {
-	return policy.choice("status", "enabled", "enabled", "disabled") == "disabled"
+	return policy.choice("status", "enabled", lowerSwitch...) == "disabled"
+}
+
+func policyEnabled(policy fields) bool {
+	return policy.choice("status", "disabled", lowerSwitch...) == "enabled"
 }
 
 func (r *Registry) readRules(set fields) {
@@ -82,12 +102,22 @@ type ScopeMap struct {
 	ID ResourceID
 	// Actions are entries such as repositories/hello/content/read.
 	Actions []string
+	// Gateway are entries such as gateway/edge/config/read, which concern a connected registry and no request to this one.
+	Gateway []string
 }
 
 // ReadScopeMap reads a document of type TypeScopeMap.
 func ReadScopeMap(d Document) (ScopeMap, error) {
 	f := fieldsOf(d)
-	return ScopeMap{ID: d.ID, Actions: f.in("properties").texts("actions")}, f.err()
+	m := ScopeMap{ID: d.ID}
+	for _, action := range f.in("properties").texts("actions") {
+		if strings.HasPrefix(Fold(action), "gateway/") {
+			m.Gateway = append(m.Gateway, action)
+			continue
+		}
+		m.Actions = append(m.Actions, action)
+	}
+	return m, f.err()
 }
 
 // RegistryToken is the view of a repository-scoped token (acr-behaviour §4.3). Its passwords are in its Credentials.
@@ -120,6 +150,19 @@ type Password struct {
 	Value string
 	// Expires is when it stops being valid; the zero time never comes.
 	Expires time.Time
+	// Created is when it was made; zero if nobody knows.
+	Created time.Time
+}
+
+// Shown returns what Azure tells of a password to those who may read: everything but its value.
+func (p Password) Shown() map[string]any {
+	entry := map[string]any{"name": p.Name}
+	for name, t := range map[string]time.Time{"expiry": p.Expires, "creationTime": p.Created} {
+		if !t.IsZero() {
+			entry[name] = t.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	return entry
 }
 
 // CredentialsID returns the ID of the hidden document beside a registry or token.
@@ -132,7 +175,9 @@ func ReadCredentials(d Document) (Credentials, error) {
 	f := fieldsOf(d)
 	c := Credentials{ID: d.ID}
 	for _, p := range f.in("properties").list("passwords") {
-		c.Passwords = append(c.Passwords, Password{Name: p.text("name"), Value: p.text("value"), Expires: p.time("expiry")})
+		c.Passwords = append(c.Passwords, Password{
+			Name: p.text("name"), Value: p.text("value"), Expires: p.time("expiry"), Created: p.time("creationTime"),
+		})
 	}
 	return c, f.err()
 }
@@ -141,10 +186,8 @@ func ReadCredentials(d Document) (Credentials, error) {
 func (c Credentials) Document() Document {
 	passwords := make([]any, 0, len(c.Passwords))
 	for _, p := range c.Passwords {
-		entry := map[string]any{"name": p.Name, "value": p.Value}
-		if !p.Expires.IsZero() {
-			entry["expiry"] = p.Expires.UTC().Format(time.RFC3339Nano)
-		}
+		entry := p.Shown()
+		entry["value"] = p.Value
 		passwords = append(passwords, entry)
 	}
 	return Document{ID: c.ID, Body: map[string]any{

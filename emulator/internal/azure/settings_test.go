@@ -1,7 +1,6 @@
 package azure
 
 import (
-	"strings"
 	"testing"
 )
 
@@ -33,7 +32,7 @@ func TestQuirk(t *testing.T) {
 
 // TestIPRuleQuota: the settings change the quota that Validate holds a registry to.
 func TestIPRuleQuota(t *testing.T) {
-	rules := strings.TrimSuffix(strings.Repeat(`{"value":"203.0.113.1"},`, 3), ",")
+	rules := `{"value":"203.0.113.1"},{"value":"203.0.113.2"},{"value":"203.0.113.3"}`
 	registry := documentsOf(t, `{"id":"`+testRegistry+`","sku":{"name":"Premium"},"properties":{"networkRuleSet":{"defaultAction":"Deny","ipRules":[`+rules+`]}}}`)
 	for settings, ok := range map[string]bool{
 		`{}`: true, `{"all":{"ip-rule-quota":3}}`: true, `{"all":{"ip-rule-quota":2}}`: false,

@@ -1,0 +1,19 @@
+package arm
+
+// The rows of the table of errors that are the container registry's own.
+var (
+	errChildName = refusal{400, "InvalidResourceName", "The name '%.80s' is not one for a resource of type '%s': it does not match %s."}
+	errSKU       = refusal{400, "InvalidRequestContent", "The request content was invalid: 'sku.name' is missing. It is Basic, Standard or Premium."}
+	errVersion   = refusal{400, "InvalidRequestContent", "The api-version '%s' has no '%s', and would leave it as it is. The versions that" +
+		" have it are %s."}
+	errImmutable = refusal{400, "PropertyChangeNotAllowed", "Changing property '%s' is not allowed after the resource was created."}
+	errNameType  = refusal{400, "InvalidParameter", "The type '%.80s' is not Microsoft.ContainerRegistry/registries."}
+
+	errHomeReplication = refusal{400, "CannotDeleteHomeReplication", "The replication '%s' is in the registry's own region and cannot be deleted."}
+	errCredentialSet   = refusal{409, "Conflict", "The credential set '%s' is used by the cache rule '%s'."}
+
+	errImport        = refusal{400, "InvalidParameter", "%s."}
+	errImportExports = refusal{403, "Forbidden", "The registry '%s' has exports disabled."}
+	errImportUnmoved = refusal{501, "ImportNotCarriedOut", "The import of '%s' was checked and accepted, but this emulator does not copy" +
+		" content between registries yet: no bytes were moved. Push the image instead, or name it in the seed file under 'images'."}
+)
