@@ -67,6 +67,7 @@ var (
 func kinds() []kind {
 	return slices.Concat(
 		resourcesKinds(), managementKinds(), authorizationKinds(), identityKinds(), registryKinds(), networkKinds(), placeKinds(),
+		deploymentKinds(),
 	)
 }
 
