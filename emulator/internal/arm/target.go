@@ -90,6 +90,36 @@ func (c *call) resource() (azure.ResourceID, kind, error) {
 	return t.id, k, c.checkSubscription(t.id)
 }
 
+// canonical is the ID by which ARM knows a new resource: what it stands below is spelt as that is kept, types are in
+// Azure's spelling, and only the name is the client's. az writes resourcegroups, which no ID of Azure has. What extends a
+// resource, such as an assignment, keeps the scope that its author wrote.
+func (c *call) canonical(id azure.ResourceID, k kind) azure.ResourceID {
+	parent, found := id.Parent()
+	if !found {
+		return id
+	}
+	above := strings.TrimSuffix(parent.String(), "/")
+	own := id.String()[len(above):]
+	_, _, below := cutNamespace(above)
+	extends := azure.Fold(own[:min(len(own), len("/providers/"))]) == "/providers/"
+	if extends && below || k.name == azure.TypeSubscription {
+		return id
+	}
+	if d, exists := c.state.Get(parent.Key()); exists {
+		above = strings.TrimSuffix(d.ID.String(), "/")
+	}
+	namespace, _, _ := strings.Cut(k.name, "/")
+	_, last := cutLast(k.name)
+	if extends {
+		last = "providers/" + namespace + "/" + last
+	}
+	canonical, err := azure.ParseResourceID(above + "/" + last + "/" + id.Name())
+	if err != nil || canonical.Key() != id.Key() {
+		return id
+	}
+	return canonical
+}
+
 // checkSubscription refuses an ID in a subscription that does not exist.
 func (c *call) checkSubscription(id azure.ResourceID) error {
 	subscription := id.Subscription()

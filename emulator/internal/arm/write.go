@@ -106,6 +106,8 @@ func (w *write) begin() error {
 	}
 	if old, found := w.find(w.id, w.kind); found {
 		w.old, w.id = old, old.ID // the case in which it was first written stays
+	} else {
+		w.id = w.canonical(w.id, w.kind)
 	}
 	if w.old == nil && w.r.Method == http.MethodPatch {
 		return w.missing(w.id, w.kind)
