@@ -57,7 +57,9 @@ func TestMembershipDecides(t *testing.T) {
 			t.Errorf("%s: %d for %q, want %q: %s", when, a.status, a.reason(), reason, a.body)
 		}
 	}
-	reference := func(id string) string { return `{"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/` + id + `"}` }
+	reference := func(id string) string {
+		return `{"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/` + id + `"}`
+	}
 	expect("a member", gate.RoleGrants)
 	e.graphs(t, http.MethodDelete, "/groups/"+group+"/members/"+member+"/$ref", "", http.StatusNoContent)
 	expect("no member any more", gate.NoRole)

@@ -108,6 +108,7 @@ var bearings = map[string]func(*touched, *azure.Document){
 	azure.Fold(azure.TypePrivateEndpoint):           onEndpoints,
 	azure.Fold(azure.TypeVirtualNetwork):            onEndpoints,
 	azure.Fold(azure.TypeNetworkInterface):          onEndpoints,
+	azure.Fold(azure.TypeSubscription):              onSubscriptions,
 	azure.Fold(azure.TypeManagementGroup):           onSubscriptions,
 	azure.Fold(azure.TypeManagementSubscription):    onSubscriptions,
 	azure.Fold(azure.TypeSettings):                  func(t *touched, _ *azure.Document) { t.settings = true },
@@ -333,27 +334,28 @@ func isLocalhost(a netip.Addr) bool {
 	return a.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }
 
+// subscriptions projects where subscriptions and management groups stand, from which they inherit assignments.
 func (p projection) subscriptions(delta *gate.Change, old, next *azure.State, t touched) error {
 	if !t.subscriptions {
 		return nil
 	}
-	subscriptions, err := azure.Subscriptions(next)
+	placements, err := azure.Placements(next)
 	if err != nil {
 		return err
 	}
 	still := map[string]bool{}
-	for _, s := range subscriptions {
+	for _, at := range placements {
 		var groups []string
-		for _, g := range s.ManagementGroups {
+		for _, g := range at.ManagementGroups {
 			groups = append(groups, g.String())
 		}
-		still[s.ID.Key()] = true
-		delta.Put.Subscriptions = append(delta.Put.Subscriptions, gate.Subscription{Scope: s.ID.String(), ManagementGroups: groups})
+		still[at.ID.Key()] = true
+		delta.Put.Subscriptions = append(delta.Put.Subscriptions, gate.Subscription{Scope: at.ID.String(), ManagementGroups: groups})
 	}
-	before, err := azure.Subscriptions(old)
-	for _, s := range before {
-		if !still[s.ID.Key()] {
-			delta.Remove.Subscriptions = append(delta.Remove.Subscriptions, s.ID.String())
+	before, err := azure.Placements(old)
+	for _, at := range before {
+		if !still[at.ID.Key()] {
+			delta.Remove.Subscriptions = append(delta.Remove.Subscriptions, at.ID.String())
 		}
 	}
 	return err

@@ -17,7 +17,8 @@ type Policy struct {
 	Roles []RoleDefinition
 	// Assignments give roles to principals and groups.
 	Assignments []Assignment
-	// Subscriptions place subscriptions below management groups, from which they inherit assignments.
+	// Subscriptions place subscriptions, and management groups too, below management groups, from which they inherit
+	// assignments.
 	Subscriptions []Subscription
 	// Services is the table of trusted services; nil trusts none. TrustedServices returns the article's.
 	Services []TrustedService
@@ -187,9 +188,9 @@ type Assignment struct {
 	Condition string
 }
 
-// Subscription places a subscription below management groups.
+// Subscription places a subscription, or a management group, below management groups.
 type Subscription struct {
-	// Scope is /subscriptions/ID.
+	// Scope is /subscriptions/ID, or that of a management group.
 	Scope string
 	// ManagementGroups are the scopes of the groups above it, nearest first.
 	ManagementGroups []string

@@ -144,13 +144,13 @@ func (c *call) scopesAbove(scope azure.ResourceID) (map[string]bool, error) {
 	for at, found := scope, true; found; at, found = at.Parent() {
 		keys[at.Key()] = true
 	}
-	subscriptions, err := azure.Subscriptions(c.state)
+	placements, err := azure.Placements(c.state)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range subscriptions {
-		for _, group := range s.ManagementGroups {
-			if keys[s.ID.Key()] {
+	for _, at := range placements {
+		for _, group := range at.ManagementGroups {
+			if keys[at.ID.Key()] {
 				keys[group.Key()] = true
 			}
 		}

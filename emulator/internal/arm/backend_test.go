@@ -83,8 +83,8 @@ func policyOf(s *azure.State) gate.Policy {
 			p.Roles = append(p.Roles, gate.RoleDefinition{ID: r.RoleID, Name: r.Name, Actions: r.Actions, NotActions: r.NotActions, Custom: true})
 		}
 	}
-	subscriptions, _ := azure.Subscriptions(s)
-	for _, one := range subscriptions {
+	placements, _ := azure.Placements(s)
+	for _, one := range placements {
 		entry := gate.Subscription{Scope: one.ID.String()}
 		for _, group := range one.ManagementGroups {
 			entry.ManagementGroups = append(entry.ManagementGroups, group.String())

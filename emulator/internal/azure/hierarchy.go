@@ -6,7 +6,7 @@ const maxManagementGroups = 8
 // ManagementGroup is the view of a management group.
 type ManagementGroup struct {
 	ID ResourceID
-	// Parent is the group above it (properties.details.parent.id); zero for the tenant's root group.
+	// Parent is the group above it (properties.details.parent.id); zero means the tenant's root group.
 	Parent ResourceID
 }
 
@@ -16,38 +16,61 @@ func ReadManagementGroup(d Document) (ManagementGroup, error) {
 	return ManagementGroup{ID: d.ID, Parent: f.in("properties", "details", "parent").idOf("id")}, f.err()
 }
 
-// Subscription is the view of a subscription's place below management groups.
-type Subscription struct {
-	// ID is /subscriptions/GUID.
+// RootManagementGroup is the group above all others, which every tenant has and no document is needed for.
+var RootManagementGroup = MustParseResourceID("/providers/" + TypeManagementGroup + "/" + DevelopmentTenant)
+
+// Placement is where a subscription or a management group stands.
+type Placement struct {
+	// ID is /subscriptions/GUID, or that of a management group.
 	ID ResourceID
-	// ManagementGroups are the groups above it, nearest first.
+	// ManagementGroups are the groups above it, nearest first, RootManagementGroup last.
 	ManagementGroups []ResourceID
 }
 
-// Subscriptions returns the subscriptions that stand below a management group. The place of a subscription is a
-// document …/managementGroups/NAME/subscriptions/GUID, as ARM's own PUT to that path makes it. A circle among the groups,
-// or too many levels, is an error.
-func Subscriptions(s *State) ([]Subscription, error) {
-	var found []Subscription
+// Placements returns where every subscription and every management group stands. The place of a subscription is a
+// document …/managementGroups/NAME/subscriptions/GUID, as ARM's own PUT to that path makes it; one without a place stands
+// below the root group. A circle among the groups, or too many levels, is an error.
+func Placements(s *State) ([]Placement, error) {
+	below := map[string]ResourceID{}
+	found := []Placement{{ID: RootManagementGroup}}
 	for _, d := range s.OfType(TypeManagementSubscription) {
 		id, err := ParseResourceID("/subscriptions/" + d.ID.Name())
 		if err != nil {
 			return nil, err
 		}
-		group, _ := d.ID.Parent()
-		groups, err := groupsFrom(s, group)
-		if err != nil {
-			return nil, err
+		below[id.Key()], _ = d.ID.Parent()
+		if _, exists := s.Get(id.Key()); !exists {
+			found = append(found, Placement{ID: id})
 		}
-		found = append(found, Subscription{ID: id, ManagementGroups: groups})
 	}
-	return found, nil
+	for _, d := range s.OfType(TypeSubscription) {
+		found = append(found, Placement{ID: d.ID})
+	}
+	for _, d := range s.OfType(TypeManagementGroup) {
+		if d.ID.Key() != RootManagementGroup.Key() {
+			found = append(found, Placement{ID: d.ID})
+			below[d.ID.Key()] = view(s, d.ID, ReadManagementGroup).Parent
+		}
+	}
+	return found, place(s, found[1:], below)
 }
 
-// groupsFrom returns a management group and those above it, nearest first.
+// place fills in the groups above each of the placements, of which below has the nearest.
+func place(s *State, found []Placement, below map[string]ResourceID) error {
+	for i := range found {
+		groups, err := groupsFrom(s, below[found[i].ID.Key()])
+		if err != nil {
+			return err
+		}
+		found[i].ManagementGroups = groups
+	}
+	return nil
+}
+
+// groupsFrom returns a management group and those above it, nearest first. The root group is above all.
 func groupsFrom(s *State, at ResourceID) ([]ResourceID, error) {
 	var groups []ResourceID
-	for !at.IsZero() {
+	for !at.IsZero() && at.Key() != RootManagementGroup.Key() {
 		if len(groups) == maxManagementGroups {
 			return nil, &Error{
 				Code: CodeInvalid, ID: groups[0], Target: "properties.details.parent.id",
@@ -65,5 +88,5 @@ func groupsFrom(s *State, at ResourceID) ([]ResourceID, error) {
 		}
 		at = group.Parent
 	}
-	return groups, nil
+	return append(groups, RootManagementGroup), nil
 }

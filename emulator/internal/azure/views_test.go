@@ -3,6 +3,7 @@ package azure
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -89,21 +90,26 @@ func TestGraphViews(t *testing.T) {
 	}
 }
 
-// TestSubscriptionsBelow follows management groups up from the subscriptions that stand below them.
-func TestSubscriptionsBelow(t *testing.T) {
+// TestPlacements follows management groups up from what stands below them.
+func TestPlacements(t *testing.T) {
 	const groups = "/providers/Microsoft.Management/managementGroups/"
 	below := func(name, parent string) string {
 		return `{"id":"` + groups + name + `","properties":{"details":{"parent":{"id":"` + groups + parent + `"}}}}`
 	}
 	member := `{"id":"` + groups + `team/subscriptions/acac10ca-2000-4000-8000-000000000001"}`
+	subscription := "/subscriptions/acac10ca-2000-4000-8000-000000000001"
+	short := strings.NewReplacer(DevelopmentTenant, "ROOT", DevelopmentSubscription, "SUB")
 	for _, row := range []struct {
 		about     string
 		documents []string
 		want      string
 	}{
-		{"no groups", nil, "[]"},
-		{"a group that has no document", []string{member}, "[team]"},
-		{"three levels", []string{member, below("team", "unit"), below("unit", "root")}, "[team unit root]"},
+		{"no groups", nil, "ROOT:"},
+		{"a subscription without a place", []string{`{"id":"` + subscription + `"}`}, "ROOT: SUB:ROOT"},
+		{"a group that has no document", []string{member}, "ROOT: SUB:team,ROOT"},
+		{"three levels", []string{member, below("team", "unit"), below("unit", "root")}, "ROOT: SUB:team,unit,root,ROOT team:unit,root,ROOT unit:root,ROOT"},
+		{"below the tenant's root group", []string{member, below("team", DevelopmentTenant)}, "ROOT: SUB:team,ROOT team:ROOT"},
+		{"the tenant's root group with a document", []string{member, below(DevelopmentTenant, "team")}, "ROOT: SUB:team,ROOT"},
 		{"a circle", []string{member, below("team", "unit"), below("unit", "team")}, "!properties.details.parent.id"},
 		{"a parent that is no object", []string{member, `{"id":"` + groups + `team","properties":{"details":{"parent":"root"}}}`}, "!properties.details.parent"},
 	} {
@@ -111,16 +117,18 @@ func TestSubscriptionsBelow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := Subscriptions(s)
+		found, err := Placements(s)
 		got := told(nil, err)
 		if err == nil {
-			above := []string{}
-			for _, subscription := range found {
-				for _, id := range subscription.ManagementGroups {
+			var placed []string
+			for _, p := range found {
+				var above []string
+				for _, id := range p.ManagementGroups {
 					above = append(above, id.Name())
 				}
+				placed = append(placed, p.ID.Name()+":"+strings.Join(above, ","))
 			}
-			got = fmt.Sprint(above)
+			got = short.Replace(strings.Join(placed, " "))
 		}
 		if got != row.want {
 			t.Errorf("%s: got %s, want %s", row.about, got, row.want)
