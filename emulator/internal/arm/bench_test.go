@@ -34,11 +34,21 @@ func crowded(b *testing.B) uncompiled {
 	for i := range 10_000 {
 		change.Put = append(change.Put, put(fmt.Sprintf("%s/providers/Microsoft.Authorization/roleAssignments/%s", subscription, azure.DerivedID(fmt.Sprint(i))),
 			map[string]any{"type": azure.TypeRoleAssignment, "properties": map[string]any{
-				"principalId": azure.DerivedID(fmt.Sprint("p", i%1000)), "roleDefinitionId": fmt.Sprintf("/x/%d", i),
+				"principalId": azure.DerivedID(fmt.Sprint("p", i%1000)), "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + azure.DerivedID(fmt.Sprint("role", i)),
 			}}))
 	}
 	full := uncompiled{base}
 	if _, err := full.Apply(context.Background(), change); err != nil {
+		b.Fatal(err)
+	}
+	return full
+}
+
+// locked has a lock and tags besides, so that a write has to look.
+func locked(b *testing.B) uncompiled {
+	full := crowded(b)
+	lock := put(subscription+"/resourceGroups/rg/providers/Microsoft.Authorization/locks/keep", map[string]any{"properties": map[string]any{"level": "CanNotDelete"}})
+	if _, err := full.Apply(context.Background(), azure.Change{Put: []azure.Document{lock}}); err != nil {
 		b.Fatal(err)
 	}
 	return full
@@ -52,7 +62,7 @@ func BenchmarkWrites(b *testing.B) {
 			{"principalId": "` + azure.DerivedID("nobody") + `", "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"}}`},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			full := crowded(b)
+			full := locked(b)
 			handler, before, method := newServer(full), full.State(), http.MethodPut
 			if row.name == "registry" {
 				method = http.MethodPatch
@@ -84,5 +94,21 @@ func BenchmarkLists(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPages measures all pages of a list together, by how many resources there are: the cost of one must not depend
+// on their number.
+func BenchmarkPages(b *testing.B) {
+	for _, row := range []struct{ name, query string }{{"all", "?$top=1000"}, {"filter", "?$filter=tagName eq 'colour' and tagValue eq 'red'&$top=100"}} {
+		for _, n := range []int{2_500, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", row.name, n), func(b *testing.B) {
+				handler := newServer(uncompiled{many(b, n)})
+				for b.Loop() {
+					pages(b, handler, "owner", subscription+"/resources"+row.query)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/resource")
+			})
+		}
 	}
 }
