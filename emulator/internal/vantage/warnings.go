@@ -4,17 +4,18 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// proxyBlind are the programs that are known to ignore the proxy variables, or part of what Environment sets, and what
+// proxyBlind are the commands that are known to ignore the proxy variables, or part of what Environment sets, and what
 // to do about it. In an isolated network none of it matters.
 var proxyBlind = []struct {
-	programs []string
+	commands []string
 	warning  string
 }{
-	{[]string{"docker", "docker-compose"}, "its daemon does the pulling and pushing, from outside the place: add --isolated"},
+	{[]string{"docker", "docker-compose", "az acr login"}, "its daemon does the pulling and pushing, from outside the place: add --isolated"},
 	{[]string{"dockerd", "containerd", "crictl", "kubelet"}, "it is used to proxies that its service file names: add --isolated"},
 	{[]string{"node", "npm", "npx", "yarn", "pnpm"}, "node before version 24 ignores proxies: add --isolated if yours is older"},
 	{[]string{"wget"}, "it does not read the variables for certificates: use curl, --ca-certificate=$SSL_CERT_FILE, or add --isolated"},
@@ -37,11 +38,10 @@ type Situation struct {
 // an argument names the emulator by an address that clients never send through one. Usually there are none.
 func Warnings(command []string, s Situation) []string {
 	var warnings []string
-	program := programOf(command)
 	for _, blind := range proxyBlind {
-		for _, name := range blind.programs {
-			if name == program && !s.Isolated {
-				warnings = append(warnings, program+": "+blind.warning)
+		for _, name := range blind.commands {
+			if runs(command, name) && !s.Isolated {
+				warnings = append(warnings, name+": "+blind.warning)
 			}
 		}
 	}
@@ -54,19 +54,33 @@ func Warnings(command []string, s Situation) []string {
 	return warnings
 }
 
-// NeedsDaemon reports whether a command is Docker's client, which does nothing without a daemon at the place.
-func NeedsDaemon(command []string) bool { return programOf(command) == "docker" }
+// NeedsDaemon reports whether a command is Docker's client, or starts it, which does nothing without a daemon at the
+// place.
+func NeedsDaemon(command []string) bool {
+	return runs(command, "docker") || runs(command, "az acr login")
+}
 
-// programOf returns the name of the program that a command runs in the end.
-func programOf(command []string) string {
-	for _, word := range command {
+// runs reports whether a command is what name says, or that with arguments. With --expose-token, az acr login does without
+// docker (az-cli §6).
+func runs(command []string, name string) bool {
+	words := programOf(command)
+	wanted := strings.Fields(name)
+	if len(words) < len(wanted) || !slices.Equal(words[:len(wanted)], wanted) {
+		return false
+	}
+	return wanted[0] != "az" || !slices.Contains(words, "--expose-token") && !slices.Contains(words, "-t")
+}
+
+// programOf returns the program that a command runs in the end, by its name, and its arguments.
+func programOf(command []string) []string {
+	for i, word := range command {
 		name := strings.TrimSuffix(filepath.Base(word), ".exe")
 		if wrappers[name] || strings.HasPrefix(word, "-") || strings.Contains(word, "=") {
 			continue
 		}
-		return name
+		return append([]string{name}, command[i+1:]...)
 	}
-	return ""
+	return nil
 }
 
 // localAddress finds this machine and one of the ports in an argument.

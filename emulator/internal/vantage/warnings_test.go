@@ -26,6 +26,8 @@ func TestWarnings(t *testing.T) {
 		{"curl http://my.localhost:5080/", false, ""},
 		{"curl http://azurelocalhost:5080/", false, ""},
 		{"curl http://localhost:5081/", false, ""},
+		{"az acr login --name myregistry", false, "add --isolated"},
+		{"az acr login --name myregistry --expose-token", false, ""},
 		{"", false, ""},
 	} {
 		got := Warnings(strings.Fields(c.command), Situation{Isolated: c.isolated, Ports: ports})
@@ -36,7 +38,16 @@ func TestWarnings(t *testing.T) {
 			t.Errorf("%q: %q, want one with %q", c.command, got, c.want)
 		}
 	}
-	if !NeedsDaemon([]string{"docker", "ps"}) || NeedsDaemon([]string{"crane"}) {
-		t.Error("NeedsDaemon is wrong")
+}
+
+func TestNeedsDaemon(t *testing.T) {
+	for command, want := range map[string]bool{
+		"docker ps": true, "env A=b /usr/bin/docker ps": true, "crane": false, "": false,
+		"az acr login --name myregistry": true, "az acr show": false, "az": false,
+		"az acr login --name myregistry --expose-token": false, "az acr login -n myregistry -t": false,
+	} {
+		if got := NeedsDaemon(strings.Fields(command)); got != want {
+			t.Errorf("%q: %v", command, got)
+		}
 	}
 }
