@@ -31,11 +31,11 @@ func (d *Deployment) connectResource(r *Resource) error {
 			return unprocessable(r.description(), r.Position, err)
 		}
 		name := textOf(value)
-		found := d.find(name)
+		found, known := d.find(name)
 		if err := d.meter.spend(nodeSize * (1 + len(found))); err != nil {
 			return unprocessable(r.description(), r.Position, err)
 		}
-		if len(found) == 0 {
+		if !known {
 			return invalid("The resource '%s' is not defined in the template. Please see https://aka.ms/arm-syntax-resources for usage details.", shorten(name))
 		}
 		for _, one := range found {
@@ -96,7 +96,8 @@ func (d *Deployment) mentionedIn(e evaluator, n node, before map[*Resource]bool,
 		if len(n.args) > 0 && (name == "reference" || name == "references" || strings.HasPrefix(name, "list")) {
 			value, err := e.eval(n.args[0])
 			text, isText := value.(string)
-			for _, found := range d.find(text) {
+			mentioned, _ := d.find(text)
+			for _, found := range mentioned {
 				before[found] = before[found] || err == nil && isText && found != self
 			}
 		}

@@ -80,7 +80,7 @@ func (e evaluator) locate(text, apiVersion string) (id, version string, err erro
 	if !e.runtime {
 		return "", "", errRuntime
 	}
-	if found := e.d.find(text); len(found) > 0 {
+	if found, _ := e.d.find(text); len(found) > 0 {
 		if apiVersion == "" {
 			apiVersion = found[0].APIVersion
 		}
@@ -101,8 +101,8 @@ func references(e evaluator, args []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := e.d.find(given[0])
-	if len(found) == 0 {
+	found, known := e.d.find(given[0])
+	if !known {
 		return nil, fmt.Errorf("the resource '%s' is not defined in the template", shorten(given[0]))
 	}
 	full := len(given) == 2 && strings.EqualFold(given[1], "Full")

@@ -114,6 +114,11 @@ func (d *Deployment) planSource(s source) error {
 	if err != nil {
 		return unprocessable("copy '"+name+"'", s.at, err)
 	}
+	for _, called := range []string{name, s.symbol} {
+		if _, known := d.find(called); !known && called != "" {
+			d.index[strings.ToLower(called)] = nil
+		}
+	}
 	for i := range count {
 		if err := d.planOne(e.inLoop(name, i), s, fmt.Sprintf("%s[%d]", s.symbol, i)); err != nil {
 			return err
@@ -319,6 +324,8 @@ func (r *Resource) relative() string {
 }
 
 // find returns the resources of the template that a text calls: by symbolic name, name, name of the copy, or ID.
-func (d *Deployment) find(text string) []*Resource {
-	return d.index[strings.ToLower(text)]
+// A copy of nothing is known, and no resource.
+func (d *Deployment) find(text string) (found []*Resource, known bool) {
+	found, known = d.index[strings.ToLower(text)]
+	return found, known
 }
