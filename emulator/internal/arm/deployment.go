@@ -62,7 +62,9 @@ func deploymentKinds() []kind {
 	return []kind{{
 		name: template.DeploymentType, methods: withoutPatch, instant: true, show: showDeployment, list: listDeployments,
 		fields: map[string]fieldOf{"provisioningstate": memberField("properties.provisioningState")},
-		serve:  map[string]handler{http.MethodGet: getDeployment, http.MethodPut: putDeployment},
+		serve: map[string]handler{
+			http.MethodGet: getDeployment, http.MethodPut: putDeployment, http.MethodDelete: deleteDeployment,
+		},
 	}}
 }
 
@@ -119,7 +121,18 @@ func (c *call) deploymentID(words int, right string) (azure.ResourceID, error) {
 	if err := c.authorize(right, id); err != nil {
 		return id, err
 	}
-	return id, checkDeploymentID(id)
+	return c.spelled(id), checkDeploymentID(id)
+}
+
+// spelled is the ID with the scope as it was first written, since the IDs of what is deployed begin with it.
+func (c *call) spelled(id azure.ResourceID) azure.ResourceID {
+	scope, _ := id.Parent()
+	if d, found := c.state.Get(scope.Key()); found {
+		if better, err := d.ID.Extension(template.DeploymentType, id.Name()); err == nil {
+			return better
+		}
+	}
+	return id
 }
 
 func cutTail(path string) string {
@@ -164,10 +177,16 @@ func getDeployment(c *call) (answer, error) {
 	return ok(c.show(d)), nil
 }
 
+// deleteDeployment forgets a deployment; what it deployed stays. Clients take no 200 (az-cli §6.2).
+func deleteDeployment(c *call) (answer, error) {
+	_, err := deleteAny(c)
+	return answer{status: http.StatusNoContent}, err
+}
+
 // listDeploymentsAt lists the deployments made at a scope, and not those made below it.
 func listDeploymentsAt(c *call) (answer, error) {
 	path, _ := cutLast(c.path)
-	scope, _, _ := cutProvider(path + "/any")
+	scope, _, _ := cutProvider(path)
 	above, err := azure.ParseResourceID(scope)
 	if err != nil {
 		return answer{}, refusePath(err)

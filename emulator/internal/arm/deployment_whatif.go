@@ -189,6 +189,9 @@ func (p *prediction) compare(text, version string) {
 	}
 	after := p.body(p.after, is, version)
 	if !existed {
+		for _, path := range p.after.kindOf(id.Type()).readOnly {
+			removeAt(after, path) // Azure will set them, to what is not known yet
+		}
 		p.add("Create", is.ID, nil, after)
 		return
 	}
@@ -235,12 +238,19 @@ func (p *prediction) add(kind string, id azure.ResourceID, before, after map[str
 	return change
 }
 
+// volatile are the members that change by themselves with every write.
+var volatile = []string{
+	"systemData", "etag", "properties.provisioningState", "properties.creationDate", "properties.createdOn", "properties.createdBy",
+	"properties.updatedOn", "properties.updatedBy", "properties.policies.retentionPolicy.lastUpdatedTime",
+	"properties.policies.softDeletePolicy.lastUpdatedTime",
+}
+
 // body is what a change shows of a resource: what a client sees, but for what changes by itself.
 func (p *prediction) body(c *call, d *azure.Document, version string) map[string]any {
 	seen := *c
 	seen.version = azure.Fold(version)
 	body := seen.show(d)
-	for _, path := range []string{"systemData", "etag", "properties.provisioningState", "properties.creationDate"} {
+	for _, path := range volatile {
 		removeAt(body, path)
 	}
 	body["apiVersion"] = version
