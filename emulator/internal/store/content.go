@@ -130,9 +130,10 @@ type Manifests interface {
 	Undescribed(ctx context.Context) ([]Undescribed, error)
 	// Describe adds what is known of a manifest that has no Image yet. It succeeds when there is no such manifest.
 	Describe(ctx context.Context, repository, digest string, image Image) error
-	// PutManifest stores m and points the tags at it, creating the repository if need be, in one transaction. It reports
-	// ErrLocked if the repository or a tag that stands elsewhere must not be written.
-	PutManifest(ctx context.Context, repository string, m Manifest, tags ...string) error
+	// PutManifest stores m, says whether it was not there, and points the tags at it, creating the repository if need be, in one transaction. It reports
+	// ErrLocked if the repository or a tag that stands elsewhere must not be written. A manifest that is there already and
+	// a tag that stands there already keep their times, as recorded of ACR.
+	PutManifest(ctx context.Context, repository string, m Manifest, tags ...string) (added bool, err error)
 	// DeleteManifest removes a manifest and all its tags, and the repository with its last manifest unless that is
 	// locked. It reports ErrNotFound, or ErrLocked if the manifest, one of its tags or the repository forbids it.
 	DeleteManifest(ctx context.Context, repository, digest string) (Removed, error)

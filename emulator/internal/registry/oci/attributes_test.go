@@ -85,7 +85,7 @@ func TestAttributes(t *testing.T) {
 	tagV0 := `{"name":"v0","digest":"<v1>","createdTime":"<at 3>","lastUpdateTime":"<at 3>","signed":false,"changeableAttributes":<open>}`
 	tagV1 := `{"name":"v1","digest":"<v1>","createdTime":"<at 0>","lastUpdateTime":"<at 0>","signed":false,"changeableAttributes":<open>}`
 	tagBoth := `{"name":"both","digest":"<both>","createdTime":"<at 2>","lastUpdateTime":"<at 2>","signed":false,"changeableAttributes":<open>}`
-	ofV1 := `{"digest":"<v1>","imageSize":10,"createdTime":"<at 0>","lastUpdateTime":"<at 3>","architecture":"amd64","os":"linux",` +
+	ofV1 := `{"digest":"<v1>","imageSize":10,"createdTime":"<at 0>","lastUpdateTime":"<at 0>","architecture":"amd64","os":"linux",` +
 		`"mediaType":"` + imageType + `","configMediaType":"` + configType + `","tags":["v0","v1"],"changeableAttributes":<open>}`
 	ofArtifact := `{"digest":"<artifact>","imageSize":7,"createdTime":"<at 2>","lastUpdateTime":"<at 2>",` +
 		`"mediaType":"` + imageType + `","configMediaType":"` + configType + `","changeableAttributes":<open>}`
@@ -104,9 +104,9 @@ func TestAttributes(t *testing.T) {
 	for _, digest := range slices.Sorted(maps.Keys(rows)) {
 		byName = append(byName, rows[digest])
 	}
-	byTime := []string{ofV1, ofArtifact, ofBoth + "}"}
+	byTime, newest := []string{ofArtifact, ofBoth + "}", ofV1}, sha(artifact)
 	if sha(both) > sha(artifact) { // equal times by digest, backwards
-		byTime[1], byTime[2] = byTime[2], byTime[1]
+		byTime[0], byTime[1], newest = byTime[1], byTime[0], sha(both)
 	}
 
 	for _, row := range []struct {
@@ -157,7 +157,7 @@ func TestAttributes(t *testing.T) {
 
 		{"GET /acr/v1/team/app/_manifests", 200, "", in + `"manifests":[` + strings.Join(byName, ",") + "]}\n"},
 		{"GET /acr/v1/team/app/_manifests?orderby=timedesc", 200, "", in + `"manifests":[` + strings.Join(byTime, ",") + "]}\n"},
-		{"GET /acr/v1/team/app/_manifests?orderby=timedesc&n=1", 200, "/acr/v1/team/app/_manifests?last=" + url.QueryEscape(sha(v1)) + "&n=1&orderby=timedesc", in + `"manifests":[` + ofV1 + "]}\n"},
+		{"GET /acr/v1/team/app/_manifests?orderby=timedesc&n=1", 200, "/acr/v1/team/app/_manifests?last=" + url.QueryEscape(newest) + "&n=1&orderby=timedesc", in + `"manifests":[` + byTime[0] + "]}\n"},
 		{"GET /acr/v1/team/app/_manifests?n=x", 400, "", errorBody("PAGINATION_NUMBER_INVALID", "invalid number of results requested", `{"n":"x"}`)},
 		{"GET /acr/v1/none/_manifests", 404, "", noRepository},
 
@@ -254,6 +254,7 @@ func TestPatchedLocks(t *testing.T) {
 		"untag": "DELETE /acr/v1/app/_tags/v1", "untag by v2": "DELETE /v2/app/manifests/v1", "delete": "DELETE /v2/app/manifests/<digest>",
 		"delete blob": "DELETE /v2/app/blobs/<layer>", "drop": "DELETE /acr/v1/app",
 	}
+	f, cases := newFixture(t, nil), 0
 	for _, row := range []struct{ target, body, refused string }{
 		{"app", `{"writeEnabled":false}`, "push,retag,untag,untag by v2,delete,delete blob,drop"},
 		{"app", `{"deleteEnabled":false}`, "drop"},
@@ -268,10 +269,11 @@ func TestPatchedLocks(t *testing.T) {
 		{"app/_manifests/<digest>", `{"readEnabled":false}`, "pull,pull by digest"},
 	} {
 		for name, request := range requests {
-			f := newFixture(t, nil)
-			body := pushImage(t, f, "app", "v1", "layer", nil)
-			pushImage(t, f, "app", "other", "other layer", nil)
-			words := strings.NewReplacer("<digest>", sha(body), "<layer>", sha("layer"))
+			cases++
+			repository := fmt.Sprint("app", cases)
+			body := pushImage(t, f, repository, "v1", "layer", nil)
+			pushImage(t, f, repository, "other", "other layer", nil)
+			words := strings.NewReplacer("<digest>", sha(body), "<layer>", sha("layer"), "app", repository)
 			want(t, f, 200, "PATCH /acr/v1/"+words.Replace(row.target), row.body)
 			w := do(t, f, words.Replace(request), body, "Content-Type: "+imageType)
 			if refused := w.Code == 405; refused != strings.Contains(","+row.refused+",", ","+name+",") || w.Code >= 400 && !refused {
@@ -428,7 +430,7 @@ func TestOldManifests(t *testing.T) {
 		if body == both {
 			m.MediaType = indexType
 		}
-		if err := old.PutManifest(t.Context(), repository, m); err != nil {
+		if _, err := old.PutManifest(t.Context(), repository, m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -98,7 +98,7 @@ func BenchmarkManifestsOf10000(b *testing.B) {
 	for i := range 10_000 {
 		body := fmt.Sprintf(`{"schemaVersion":2,"n":%d}`, i)
 		m := store.Manifest{Digest: sha(body), MediaType: imageType, Body: []byte(body), Image: &store.Image{}}
-		if err := f.content.PutManifest(b.Context(), "app", m, fmt.Sprint("t", i)); err != nil {
+		if _, err := f.content.PutManifest(b.Context(), "app", m, fmt.Sprint("t", i)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -236,7 +236,7 @@ func tagged(t testing.TB, f *fixture, body string, n int) {
 		tags[i] = fmt.Sprintf("t%05d", i)
 	}
 	m := store.Manifest{Digest: sha(body), MediaType: imageType, Size: int64(len(body)), Body: []byte(body)}
-	if err := f.content.PutManifest(t.Context(), "app", m, tags...); err != nil {
+	if _, err := f.content.PutManifest(t.Context(), "app", m, tags...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package oci serves the content of one registry: the OCI distribution API under /v2/, without access control, which is
-// the business of the gate in front of it. It is the only importer of github.com/distribution/distribution.
+// Package oci serves the content of one registry: the OCI distribution API under /v2/ and ACR's own under /acr/v1/, without
+// access control, which is the business of the gate in front of it. It is the only importer of github.com/distribution/distribution.
 //
 // Who does what:
 //
@@ -14,9 +14,14 @@
 // and in place; an upload that was cut off goes on at the last acknowledged byte. Killing the process at any moment loses
 // nothing acknowledged and leaves nothing dangling, at worst a file that Sweep removes.
 //
+// What ACR tells of an image beside its bytes (size, platform, media type of the config) is read when it is pushed, and which
+// blobs it needs too: those that no manifest of a repository needs any more go with a later Sweep.
+//
 // Files lie in BlobDir/REGISTRY/sha256/XX/HEX, uploads in BlobDir/REGISTRY/uploads/UUID. Registries share no file. A blob
 // that clients name by its sha512 digest is stored under its sha256 digest too: the row knows both.
 //
 // Chosen where ACR's behaviour is not recorded: an index may name manifests that are not there; non-distributable layers
-// may be missing; mounting needs the repository to mount from; lists hold at most 1,000 items a page.
+// may be missing; mounting needs the repository to mount from; lists hold at most 1,000 items a page;
+// a list by time whose last item is gone begins again; a repository that is locked against deletion outlives its last
+// manifest; quarantine and soft delete are not there.
 package oci

@@ -303,7 +303,7 @@ func (d *rows) Move(ctx context.Context, from, to string) error {
 	if source.kind != uploadData || target.kind != blobData {
 		return driver.InvalidPathError{Path: to, DriverName: driverName}
 	}
-	return outcome(ctx, from, d.files.place(source.name, target.name))
+	return outcome(ctx, from, d.files.place(source.name, target.name, stored(ctx, d.content)))
 }
 
 // Delete implements driver.StorageDriver: the folder of an upload that is finished or given up.

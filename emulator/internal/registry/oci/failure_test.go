@@ -29,6 +29,8 @@ func TestFailures(t *testing.T) {
 		"GET /v2/app/referrers/" + sha("layer"), "DELETE /v2/app/manifests/v1", "DELETE /v2/app/manifests/" + sha(body),
 		"DELETE /v2/app/blobs/" + sha("layer"), "PUT /v2/app/manifests/v1", "POST /v2/app/blobs/uploads/",
 		"POST /v2/app/blobs/uploads/?digest=" + sha(body), "POST /v2/b/blobs/uploads/?from=app&mount=" + sha("layer"),
+		"GET /acr/v1/app", "GET /acr/v1/app/_tags", "GET /acr/v1/app/_tags/v1", "GET /acr/v1/app/_manifests",
+		"GET /acr/v1/app/_manifests/" + sha(body), "PATCH /acr/v1/app", "DELETE /acr/v1/app", "DELETE /acr/v1/app/_tags/v1",
 		"GET " + at, "PATCH " + at, "PUT " + at + "&digest=" + sha(body), "DELETE " + at,
 	} {
 		log.Reset()

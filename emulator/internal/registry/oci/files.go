@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
 // Storage counts the bytes that the registries of one emulator hold, and caps them.
@@ -77,12 +80,17 @@ func size(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// place moves a finished upload to where its digest belongs. Bytes that lie there already are replaced by themselves.
-func (f *files) place(uuid, digest string) error {
+// place moves a finished upload to where its digest belongs. Bytes that lie there already are replaced by themselves, and
+// counted once: they are counted if a row has them, which known tells, or if they are loose.
+func (f *files) place(uuid, digest string, known func(digest string) (bool, error)) error {
 	f.loose.Lock()
 	defer f.loose.Unlock()
+	counted, err := known(digest)
+	if err != nil {
+		return err
+	}
 	target, replaced := f.blob(digest), int64(0)
-	if f.loose.digests[digest] {
+	if counted || f.loose.digests[digest] {
 		replaced, _ = size(target)
 	}
 	if err := inFolder(target, func() error { return os.Rename(f.upload(uuid), target) }); err != nil {
@@ -91,6 +99,11 @@ func (f *files) place(uuid, digest string) error {
 	f.loose.digests[digest] = true
 	f.release(replaced)
 	return nil
+}
+
+// stored returns what tells place about rows.
+func stored(ctx context.Context, c store.Content) func(string) (bool, error) {
+	return func(digest string) (bool, error) { return c.HasStored(ctx, digest) }
 }
 
 // remove deletes a file and releases its bytes. It succeeds when there is none.

@@ -137,20 +137,7 @@ func (g *Registry) keepManifest(ctx context.Context, repository string, m store.
 		return err
 	}
 	m.Image = &image
-	_, err = g.content.Manifest(ctx, repository, m.Digest)
-	added := errors.Is(err, store.ErrNotFound)
-	if err != nil && !added {
-		return err
-	}
-	if added {
-		if err := g.files.reserve(m.Size); err != nil {
-			return err
-		}
-	}
-	if err := g.content.PutManifest(ctx, repository, m, tags...); err != nil {
-		if added {
-			g.files.release(m.Size)
-		}
+	if err := g.commitManifest(ctx, repository, m, tags); err != nil {
 		return err
 	}
 	e := Event{Action: "push", Repository: repository, Digest: m.Digest, MediaType: m.MediaType, Size: m.Size}
@@ -161,6 +148,27 @@ func (g *Registry) keepManifest(ctx context.Context, repository string, m store.
 		g.happened(ctx, e)
 	}
 	return nil
+}
+
+// commitManifest writes the rows and counts the bytes of a manifest, once. There is room for them before they are written,
+// unless they were there already; meanwhile somebody else may have added or deleted them, which is put right.
+func (g *Registry) commitManifest(ctx context.Context, repository string, m store.Manifest, tags []string) error {
+	counted := int64(0)
+	switch _, err := g.content.Manifest(ctx, repository, m.Digest); {
+	case errors.Is(err, store.ErrNotFound):
+		if err := g.files.reserve(m.Size); err != nil {
+			return err
+		}
+		counted = m.Size
+	case err != nil:
+		return err
+	}
+	added, err := g.content.PutManifest(ctx, repository, m, tags...)
+	if added {
+		counted -= m.Size
+	}
+	g.files.release(counted)
+	return err
 }
 
 // startUpload opens an upload, or mounts a blob of another repository. Whether the caller may read that other repository is
@@ -191,7 +199,7 @@ func (g *Registry) wholeUpload(w http.ResponseWriter, c *call, digest string) er
 	if !validDigest(digest) {
 		return digestInvalid.about(named{Name: c.repository, Digest: digest})
 	}
-	b, err := g.write(digest, c.Body)
+	b, err := g.write(c.Context(), digest, c.Body)
 	if err != nil {
 		return err
 	}

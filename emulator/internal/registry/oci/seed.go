@@ -180,7 +180,7 @@ func (g *Registry) putBlob(ctx context.Context, repository, name string, open fu
 		return err
 	}
 	defer r.Close()
-	b, err := g.write(name, r)
+	b, err := g.write(ctx, name, r)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (g *Registry) putBlob(ctx context.Context, repository, name string, open fu
 }
 
 // write brings bytes into their place, if they have the digest.
-func (g *Registry) write(name string, r io.Reader) (store.Blob, error) {
+func (g *Registry) write(ctx context.Context, name string, r io.Reader) (store.Blob, error) {
 	temporary := uuid.NewString()
 	verifier, canonical := digest.Digest(name).Verifier(), digest.Canonical.Digester()
 	n, err := g.files.fill(temporary, io.TeeReader(r, io.MultiWriter(verifier, canonical.Hash())))
@@ -197,7 +197,7 @@ func (g *Registry) write(name string, r io.Reader) (store.Blob, error) {
 	}
 	b := store.Blob{Digest: name, Stored: canonical.Digest().String(), Size: n}
 	if err == nil {
-		err = g.files.place(temporary, b.Stored)
+		err = g.files.place(temporary, b.Stored, stored(ctx, g.content))
 	}
 	if err != nil {
 		return b, errors.Join(err, g.files.remove(g.files.upload(temporary)))

@@ -166,5 +166,8 @@ func (g *Registry) removeOrphan(ctx context.Context, path, digest string) error 
 	if err != nil || known {
 		return err
 	}
-	return os.Remove(path)
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil // somebody deleted it meanwhile
 }

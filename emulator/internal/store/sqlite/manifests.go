@@ -122,39 +122,42 @@ func (c *content) Referrers(ctx context.Context, r store.Referrers) ([]store.Man
 }
 
 // PutManifest implements store.Manifests.
-func (c *content) PutManifest(ctx context.Context, repository string, m store.Manifest, tags ...string) error {
-	return c.write(ctx, func(s *session) error {
+func (c *content) PutManifest(ctx context.Context, repository string, m store.Manifest, tags ...string) (added bool, err error) {
+	err = c.write(ctx, func(s *session) error {
 		now := stamp(c.now())
 		if err := c.touchRepository(s, repository, now); err != nil {
 			return err
 		}
-		err := c.putManifest(s, repository, m, now)
+		added, err = c.putManifest(s, repository, m, now)
 		for i := 0; i < len(tags) && err == nil; i++ {
 			err = c.putTag(s, repository, store.Tag{Name: tags[i], Digest: m.Digest}, now)
 		}
 		return err
 	})
+	return added && err == nil, err
 }
 
-func (c *content) putManifest(s *session, repository string, m store.Manifest, now int64) error {
+// putManifest adds a manifest, or else changes what else than its bytes may tell of it.
+func (c *content) putManifest(s *session, repository string, m store.Manifest, now int64) (added bool, err error) {
 	var image store.Image
 	architecture := sql.NullString{}
 	if m.Image != nil {
 		image = *m.Image
 		architecture = sql.NullString{String: image.Architecture, Valid: true}
 	}
-	err := s.exec(`INSERT INTO manifests
-		(registry, repository, digest, media_type, artifact_type, subject, annotations, size, created, updated, body,
-			image_size, config_type, architecture, os)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14)
-		ON CONFLICT DO UPDATE SET media_type = excluded.media_type, updated = excluded.updated, image_size = excluded.image_size,
-			config_type = excluded.config_type, architecture = excluded.architecture, os = excluded.os`,
-		c.name, repository, m.Digest, m.MediaType, m.ArtifactType, m.Subject, []byte(m.Annotations), len(m.Body), now, m.Body,
-		image.Size, image.ConfigMediaType, architecture, image.OS)
-	if err != nil || len(image.Blobs) == 0 {
-		return err
+	args := []any{c.name, repository, m.Digest, m.MediaType, image.Size, image.ConfigMediaType, architecture, image.OS}
+	n, err := s.affected(`INSERT OR IGNORE INTO manifests (registry, repository, digest, media_type, image_size, config_type,
+		architecture, os, artifact_type, subject, annotations, size, created, updated, body)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14)`,
+		append(args, m.ArtifactType, m.Subject, []byte(m.Annotations), len(m.Body), now, m.Body)...)
+	if err == nil && n == 0 {
+		err = s.exec(`UPDATE manifests SET media_type = ?4, image_size = ?5, config_type = ?6, architecture = ?7, os = ?8
+			WHERE registry = ?1 AND repository = ?2 AND digest = ?3`, args...)
 	}
-	return c.putParts(s, repository, m.Digest, image.Blobs)
+	if err == nil && len(image.Blobs) > 0 {
+		err = c.putParts(s, repository, m.Digest, image.Blobs)
+	}
+	return n > 0, err
 }
 
 // touchRepository creates the repository or notes that it was written to, unless it is locked.
@@ -167,10 +170,10 @@ func (c *content) touchRepository(s *session, name string, now int64) error {
 	return err
 }
 
-// putTag points a tag at a manifest. A locked tag may be set to where it stands.
+// putTag points a tag at a manifest. To set it to where it stands changes nothing, and so a locked tag allows it.
 func (c *content) putTag(s *session, repository string, t store.Tag, now int64) error {
 	n, err := s.affected(`INSERT INTO tags (registry, repository, name, digest, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-		ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated
+		ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = iif(digest = excluded.digest, updated, excluded.updated)
 		WHERE attributes & ?6 <> 0 OR digest = excluded.digest`, c.name, repository, t.Name, t.Digest, now, mayWrite)
 	if err == nil && n == 0 {
 		return store.ErrLocked

@@ -194,7 +194,7 @@ func BenchmarkWriteFile(b *testing.B)   { benchmarkWrite(b, filepath.Join(b.Temp
 func BenchmarkManifestByTag(b *testing.B) {
 	c := open(b, "").Content("web")
 	m := store.Manifest{Digest: "sha256:" + strings.Repeat("a", 64), Body: make([]byte, 700)}
-	if err := c.PutManifest(b.Context(), "app", m, "v1"); err != nil {
+	if _, err := c.PutManifest(b.Context(), "app", m, "v1"); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
@@ -214,7 +214,7 @@ func BenchmarkDeleteSharedDigest(b *testing.B) {
 	}
 	for b.Loop() {
 		b.StopTimer()
-		if err := c.PutManifest(b.Context(), "app", m, tags...); err != nil {
+		if _, err := c.PutManifest(b.Context(), "app", m, tags...); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

@@ -30,8 +30,9 @@ func someManifest(letter string) store.Manifest {
 func manifests(t *testing.T, s store.Store) {
 	ctx, c := t.Context(), s.Content("web")
 	a, b := someManifest("a"), someManifest("b")
-	ok(t, c.PutManifest(ctx, "team/app", a, "v1", "latest"))
-	ok(t, c.PutManifest(ctx, "team/app", b))
+	equal(t, "added", must(c.PutManifest(ctx, "team/app", a, "v1"))(t), true)
+	equal(t, "added again", must(c.PutManifest(ctx, "team/app", a, "latest"))(t), false)
+	equal(t, "added to another", must(c.PutManifest(ctx, "team/app", b))(t), true)
 
 	want := a
 	want.Attributes, want.Readable = store.Unlocked(), true
@@ -74,13 +75,17 @@ func manifests(t *testing.T, s store.Store) {
 
 func tags(t *testing.T, s store.Store) {
 	ctx, c := t.Context(), s.Content("web")
-	ok(t, c.PutManifest(ctx, "app", someManifest("a"), "b", "a", "c"))
+	must(c.PutManifest(ctx, "app", someManifest("a"), "b", "a", "c"))(t)
 	first := must(c.Tag(ctx, "app", "b"))(t)
-	ok(t, c.PutManifest(ctx, "app", someManifest("b"), "b"))
+	must(c.PutManifest(ctx, "app", someManifest("b"), "b"))(t)
 	moved := must(c.Tag(ctx, "app", "b"))(t)
 	if moved.Digest != digest("b") || !moved.Created.Equal(first.Created) || moved.Updated.Before(first.Updated) {
 		t.Fatalf("moved tag %+v was %+v", moved, first)
 	}
+	before := must(c.Manifest(ctx, "app", "b"))(t)
+	must(c.PutManifest(ctx, "app", someManifest("b"), "b"))(t)
+	equal(t, "tag set to where it stood", must(c.Tag(ctx, "app", "b"))(t), moved)
+	equal(t, "manifest put again", must(c.Manifest(ctx, "app", "b"))(t), before)
 
 	for _, row := range []struct {
 		page store.Page
@@ -111,12 +116,12 @@ func referrers(t *testing.T, s store.Store) {
 	for _, letter := range []string{"a", "b", "c"} {
 		m := someManifest(letter)
 		m.Subject = digest("f")
-		ok(t, c.PutManifest(ctx, "app", m))
+		must(c.PutManifest(ctx, "app", m))(t)
 	}
-	ok(t, c.PutManifest(ctx, "app", someManifest("d")))
+	must(c.PutManifest(ctx, "app", someManifest("d")))(t)
 	other := someManifest("e")
 	other.Subject = digest("f")
-	ok(t, c.PutManifest(ctx, "another", other))
+	must(c.PutManifest(ctx, "another", other))(t)
 
 	for _, row := range []struct {
 		name  string
@@ -142,7 +147,7 @@ func referrers(t *testing.T, s store.Store) {
 func repositories(t *testing.T, s store.Store) {
 	ctx, c := t.Context(), s.Content("web")
 	for _, name := range []string{"b", "a/x", "c"} {
-		ok(t, c.PutManifest(ctx, name, someManifest("a"), "v1", "v2"))
+		must(c.PutManifest(ctx, name, someManifest("a"), "v1", "v2"))(t)
 	}
 	ok(t, c.LinkBlob(ctx, "b", store.Blob{Digest: digest("1"), Stored: digest("1"), Size: 7}))
 	ok(t, c.LinkBlob(ctx, "c", store.Blob{Digest: digest("2"), Stored: digest("2"), Size: 8}))
@@ -194,14 +199,14 @@ func locks(t *testing.T, s store.Store) {
 		{tag, noList, "", false},
 	} {
 		for name, operation := range map[string]func(store.Content) error{
-			"push":   func(c store.Content) error { return c.PutManifest(t.Context(), "app", someManifest("b"), "new") },
-			"retag":  func(c store.Content) error { return c.PutManifest(t.Context(), "app", someManifest("b"), "v1") },
+			"push":   func(c store.Content) error { _, err := c.PutManifest(t.Context(), "app", someManifest("b"), "new"); return err },
+			"retag":  func(c store.Content) error { _, err := c.PutManifest(t.Context(), "app", someManifest("b"), "v1"); return err },
 			"untag":  func(c store.Content) error { _, err := c.DeleteTag(t.Context(), "app", "v1"); return err },
 			"delete": func(c store.Content) error { _, err := c.DeleteManifest(t.Context(), "app", a); return err },
 			"drop":   func(c store.Content) error { _, err := c.DeleteRepository(t.Context(), "app"); return err },
 		} {
 			c := s.Content(fmt.Sprintf("web%d%s", i, name))
-			ok(t, c.PutManifest(t.Context(), "app", someManifest("a"), "v1"))
+			must(c.PutManifest(t.Context(), "app", someManifest("a"), "v1"))(t)
 			ok(t, c.SetAttributes(t.Context(), row.target, row.set, store.Unlocked()))
 			equal(t, fmt.Sprintf("%+v readable by tag", row), must(c.Manifest(t.Context(), "app", "v1"))(t).Readable, !row.hidden)
 			var want error
@@ -219,7 +224,7 @@ func locks(t *testing.T, s store.Store) {
 
 func unlisted(t *testing.T, c store.Content, noList store.Attributes) {
 	ctx := t.Context()
-	ok(t, c.PutManifest(ctx, "app", someManifest("a"), "v1", "v2"))
+	must(c.PutManifest(ctx, "app", someManifest("a"), "v1", "v2"))(t)
 	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app", Tag: "v1"}, noList, store.Unlocked()))
 	if list := must(c.Tags(ctx, store.TagList{Repository: "app"}))(t); len(list) != 1 || list[0].Name != "v2" {
 		t.Errorf("listed tags %v", list)
@@ -242,10 +247,10 @@ func orders(t *testing.T, s store.Store) {
 	for _, step := range []struct {
 		letter string
 		tags   []string
-	}{{"b", []string{"b"}}, {"a", []string{"c", "a"}}, {"d", []string{"d"}}, {"b", []string{"b"}}} {
-		ok(t, c.PutManifest(ctx, "app", someManifest(step.letter), step.tags...))
+	}{{"d", []string{"b"}}, {"a", []string{"c", "a"}}, {"d", []string{"d"}}, {"b", []string{"b"}}} {
+		must(c.PutManifest(ctx, "app", someManifest(step.letter), step.tags...))(t)
 	}
-	ok(t, c.PutManifest(ctx, "app2", someManifest("e"), "e"))
+	must(c.PutManifest(ctx, "app2", someManifest("e"), "e"))(t)
 	ok(t, c.SetAttributes(ctx, store.Target{Repository: "app", Tag: "a"}, store.Unlocked(), store.Unlocked()))
 
 	for _, row := range []struct {
@@ -273,7 +278,7 @@ func orders(t *testing.T, s store.Store) {
 		}
 		equal(t, fmt.Sprintf("%+v", row.list), strings.Join(names, " "), row.want)
 	}
-	for order, want := range map[store.Order]string{store.ByName: "a b d", store.OldestFirst: "a d b", store.NewestFirst: "b d a"} {
+	for order, want := range map[store.Order]string{store.ByName: "a b d", store.OldestFirst: "d a b", store.NewestFirst: "b a d"} {
 		var letters []string
 		for p := (store.Page{Order: order, N: 1}); ; p.Last = digest(letters[len(letters)-1]) {
 			page := must(c.Manifests(ctx, "app", p))(t)
@@ -290,10 +295,10 @@ func images(t *testing.T, s store.Store) {
 	ctx, c := t.Context(), s.Content("web")
 	plain := someManifest("c")
 	plain.Image = nil
-	ok(t, c.PutManifest(ctx, "app", someManifest("a")))
-	ok(t, c.PutManifest(ctx, "app", someManifest("b")))
-	ok(t, c.PutManifest(ctx, "app", plain))
-	ok(t, c.PutManifest(ctx, "other", someManifest("d")))
+	must(c.PutManifest(ctx, "app", someManifest("a")))(t)
+	must(c.PutManifest(ctx, "app", someManifest("b")))(t)
+	must(c.PutManifest(ctx, "app", plain))(t)
+	must(c.PutManifest(ctx, "other", someManifest("d")))(t)
 	for _, row := range []struct {
 		letters string
 		want    int64
@@ -319,7 +324,7 @@ func images(t *testing.T, s store.Store) {
 	for _, letter := range []string{"e", "f"} {
 		huge := someManifest(letter)
 		huge.Image = &store.Image{Size: math.MaxInt64}
-		ok(t, c.PutManifest(ctx, "app", huge))
+		must(c.PutManifest(ctx, "app", huge))(t)
 	}
 	equal(t, "the largest size", must(c.ImagesSize(ctx, "app", []string{digest("e"), digest("f")}))(t), int64(1<<53-1))
 }
@@ -332,8 +337,8 @@ func unused(t *testing.T, s store.Store) {
 	}
 	m := someManifest("a")
 	m.Image.Blobs = []string{digest("1"), digest("2"), digest("1")}
-	ok(t, c.PutManifest(ctx, "app", m, "v1"))
-	ok(t, c.PutManifest(ctx, "app", m, "v2"))
+	must(c.PutManifest(ctx, "app", m, "v1"))(t)
+	must(c.PutManifest(ctx, "app", m, "v2"))(t)
 	linked := func(want string) {
 		t.Helper()
 		var have []string
@@ -354,7 +359,7 @@ func unused(t *testing.T, s store.Store) {
 
 	older := someManifest("b")
 	older.Image = nil
-	ok(t, c.PutManifest(ctx, "app", older))
+	must(c.PutManifest(ctx, "app", older))(t)
 	must(c.DeleteManifest(ctx, "app", m.Digest))(t)
 	equal(t, "while a manifest was not looked at", must(c.UnlinkUnused(ctx, later))(t), store.Removed{})
 	ok(t, c.Describe(ctx, "app", older.Digest, store.Image{Blobs: []string{digest("2")}}))
@@ -385,9 +390,9 @@ func lockedBlobs(t *testing.T, s store.Store) {
 		m := someManifest("a")
 		m.Image.Blobs = []string{digest("1")}
 		ok(t, c.LinkBlob(ctx, "app", store.Blob{Digest: digest("1"), Stored: digest("1")}))
-		ok(t, c.PutManifest(ctx, "app", m, "v1"))
-		ok(t, c.PutManifest(ctx, "app", someManifest("b"), "v2"))
-		ok(t, c.PutManifest(ctx, "other", m))
+		must(c.PutManifest(ctx, "app", m, "v1"))(t)
+		must(c.PutManifest(ctx, "app", someManifest("b"), "v2"))(t)
+		must(c.PutManifest(ctx, "other", m))(t)
 		ok(t, c.SetAttributes(ctx, row.target, store.Attributes{}, row.mask))
 		if _, err := c.UnlinkBlob(ctx, "app", digest("1")); !errors.Is(err, row.want) {
 			t.Errorf("%+v without %+v: %v, want %v", row.target, row.mask, err, row.want)
@@ -407,7 +412,7 @@ func blobs(t *testing.T, s store.Store) {
 	_, err := c.Blob(ctx, "other", one.Digest)
 	wantErr(t, err, store.ErrNotFound)
 
-	ok(t, c.PutManifest(ctx, "app", someManifest("a")))
+	must(c.PutManifest(ctx, "app", someManifest("a")))(t)
 	equal(t, "size counts bytes once", must(c.Size(ctx))(t), 100+someManifest("a").Size)
 
 	equal(t, "unlinked", must(c.UnlinkBlob(ctx, "app", one.Digest))(t).Blobs, []string{one.Stored})
@@ -441,7 +446,7 @@ func isolation(t *testing.T, s store.Store) {
 	ctx, full := t.Context(), s.Content("Web")
 	m := someManifest("a")
 	m.Subject = digest("f")
-	ok(t, full.PutManifest(ctx, "app", m, "v1"))
+	must(full.PutManifest(ctx, "app", m, "v1"))(t)
 	ok(t, full.LinkBlob(ctx, "app", store.Blob{Digest: digest("1"), Stored: digest("1"), Size: 5}))
 	ok(t, full.StartUpload(ctx, store.Upload{UUID: "u1", Repository: "app"}))
 	must(s.Content("wEB").Manifest(ctx, "app", "v1"))(t)

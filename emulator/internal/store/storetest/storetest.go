@@ -178,7 +178,7 @@ func rollback(t *testing.T, s store.Store) {
 
 func reset(t *testing.T, s store.Store) {
 	before := put(t, s, arm("old"))
-	ok(t, s.Content("web").PutManifest(t.Context(), "app", someManifest("a"), "v1"))
+	must(s.Content("web").PutManifest(t.Context(), "app", someManifest("a"), "v1"))(t)
 	equal(t, "revision", must(s.Reset(t.Context(), []store.Document{arm("fresh")}))(t), before+1)
 	all, _, err := s.All(t.Context())
 	ok(t, err)
