@@ -59,17 +59,22 @@ func (w *write) checkPrincipal() error {
 	if principal == "" || known.Reason == gate.PrincipalUnknown {
 		return errPrincipalMissing.about("properties.principalId", strings.ReplaceAll(principal, "-", ""), azure.DevelopmentTenant)
 	}
-	kind := "ServicePrincipal" // as managed identities are
-	for _, row := range principalTypes {
-		if _, found := w.state.Get(azure.GraphID(row.collection, principal).Key()); found {
-			kind = row.kind
-		}
-	}
+	kind := w.principalType(principal)
 	if given := textAt(w.body, "properties.principalType"); given != "" && azure.Fold(given) != azure.Fold(kind) {
 		return errPrincipalType.about("properties.principalType", principal, kind, given)
 	}
 	setAt(w.body, "properties.principalType", kind)
 	return nil
+}
+
+// principalType is what ARM calls the kind of a principal; managed identities are service principals.
+func (c *call) principalType(objectID string) string {
+	for _, row := range principalTypes {
+		if _, found := c.state.Get(azure.GraphID(row.collection, objectID).Key()); found {
+			return row.kind
+		}
+	}
+	return "ServicePrincipal"
 }
 
 // checkAssignedRole refuses a role that does not exist, or a custom one that may not be assigned here.

@@ -60,37 +60,3 @@ func getSubscription(c *call) (answer, error) {
 	d, _ := c.state.Get("/subscriptions/" + c.segment(1))
 	return ok(subscriptionBody(c, d)), nil
 }
-
-// parentGroupLink: whoever moves a management group below another changes the other.
-var parentGroupLink = link{path: "properties.details.parent.id", action: "Microsoft.Management/managementGroups/write"}
-
-// moving is the right that moving something below a management group takes, since it brings the roles that are assigned
-// to the group.
-const moving = "Microsoft.Authorization/roleAssignments/write"
-
-func checkManagementGroup(w *write) error {
-	if w.old == nil || textAt(w.old.Body, "properties.details.parent.id") == textAt(w.body, "properties.details.parent.id") {
-		return nil
-	}
-	return w.authorize(moving, w.id)
-}
-
-// checkManagedSubscription places a subscription below a management group, and nowhere else.
-func checkManagedSubscription(w *write) error {
-	subscription, err := azure.ParseResourceID("/subscriptions/" + w.id.Name())
-	if err != nil {
-		return refusePath(err)
-	}
-	if err := w.authorize(moving, subscription); err != nil {
-		return err
-	}
-	if err := w.checkSubscription(subscription); err != nil {
-		return err
-	}
-	for _, d := range w.state.OfType(azure.TypeManagementSubscription) {
-		if azure.Fold(d.ID.Name()) == azure.Fold(w.id.Name()) && d.ID.Key() != w.id.Key() {
-			w.change.Delete = append(w.change.Delete, d.ID.Key())
-		}
-	}
-	return nil
-}

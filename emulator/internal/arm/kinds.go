@@ -46,6 +46,8 @@ type kind struct {
 	serve map[string]handler
 	// actions are what POST does, by folded name.
 	actions map[string]action
+	// anyone says that every principal may make a new one.
+	anyone bool
 }
 
 // action is something that POST does with a resource.

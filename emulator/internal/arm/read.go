@@ -133,7 +133,7 @@ func (c *call) checkScope(scope azure.ResourceID) error {
 	if err := c.checkSubscription(scope); err != nil {
 		return err
 	}
-	if _, exists := c.state.Get(scope.Key()); exists || scope.Key() == "/" {
+	if _, exists := c.find(scope, c.kindOf(scope.Type())); exists || scope.Key() == "/" {
 		return nil
 	}
 	if err := c.authorize("Microsoft.Resources/subscriptions/resources/read", scope); err != nil {

@@ -109,7 +109,7 @@ type route struct {
 
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
-	return slices.Concat(resourcesRoutes(), registryRoutes(), networkRoutes(), operationRoutes(), providerRoutes(), deploymentRoutes(), []route{
+	return slices.Concat(resourcesRoutes(), managementRoutes(), registryRoutes(), networkRoutes(), operationRoutes(), providerRoutes(), deploymentRoutes(), []route{
 		{"GET", "/*", ownOr(getAny)},
 		{"HEAD", "/*", ownOr(headAny)},
 		{"PUT", "/*", ownOr(putAny)},

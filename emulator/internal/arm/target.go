@@ -146,7 +146,7 @@ func (c *call) checkAbove(id azure.ResourceID, doing string) error {
 	if !found || parent.Key() == "/" {
 		return nil
 	}
-	if _, exists := c.state.Get(parent.Key()); !exists {
+	if _, exists := c.find(parent, c.kindOf(parent.Type())); !exists {
 		return errParentMissing.with(doing, id.Type(), parent)
 	}
 	return nil

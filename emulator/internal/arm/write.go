@@ -57,7 +57,7 @@ func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := c.authorize(k.action("write"), id); err != nil {
+	if err := c.authorizeWrite(id, k); err != nil {
 		return answer{}, err
 	}
 	given, err := c.object()
@@ -81,6 +81,15 @@ func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
 	return w.finish()
 }
 
+// authorizeWrite refuses who may not write a document, unless it is new and anyone may make it.
+func (c *call) authorizeWrite(id azure.ResourceID, k kind) error {
+	if _, exists := c.find(id, k); k.anyone && !exists {
+		c.deed = deed{k.action("write"), id}
+		return nil
+	}
+	return c.authorize(k.action("write"), id)
+}
+
 // objectMembers are the members that are objects in every resource.
 var objectMembers = []string{"properties", "identity", "tags", "sku"}
 
@@ -95,7 +104,7 @@ func checkObjects(body map[string]any) error {
 
 // begin checks whether the write may happen at all.
 func (w *write) begin() error {
-	if err := w.authorize(w.kind.action("write"), w.id); err != nil {
+	if err := w.authorizeWrite(w.id, w.kind); err != nil {
 		return err
 	}
 	if !w.atHome() {
