@@ -86,8 +86,14 @@ func (w *completion) change() Change {
 	return c
 }
 
-// put adds a document to the change, or replaces the one that is in it.
+// put adds a document to the change, or replaces the one that is in it, and lets it be completed.
 func (w *completion) put(d Document) {
+	w.amend(d)
+	w.queue = append(w.queue, d.ID.Key())
+}
+
+// amend is put for a document that was complete, and is changed in what its completion would find out by itself.
+func (w *completion) amend(d Document) {
 	key := d.ID.Key()
 	if w.puts[key] == nil {
 		w.order = append(w.order, key)
@@ -96,7 +102,6 @@ func (w *completion) put(d Document) {
 		d.Body = map[string]any{}
 	}
 	w.puts[key] = &d
-	w.queue = append(w.queue, key)
 }
 
 // precedence brings forward the types that others ask when they are completed.

@@ -179,7 +179,7 @@ func (w *completion) setPeeringState(d *Document, state string) {
 	}
 	changed := d.Clone()
 	properties(&changed)["peeringState"] = state
-	w.put(changed)
+	w.amend(changed)
 }
 
 // peeringGone disconnects the peering on the other side.

@@ -89,7 +89,7 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypeNATGateway):                      readable(ReadNATGateway),
 	Fold(TypePublicIPAddress):                 readable(ReadPublicIPAddress),
 	Fold(TypePublicIPPrefix):                  readable(ReadPublicIPPrefix),
-	Fold(TypeNetworkInterface):                readable(ReadNetworkInterface),
+	Fold(TypeNetworkInterface):                validateInterface,
 	Fold(TypeUser):                            readable(ReadUser),
 	Fold(TypeGroup):                           readable(ReadGroup),
 	Fold(TypeServicePrincipal):                readable(ReadServicePrincipal),

@@ -115,6 +115,26 @@ func validatePeering(s *State, d Document) error {
 	return nil
 }
 
+// validateInterface refuses one address for two configurations of an interface. Those of others are looked at by Complete,
+// which also finds free ones.
+func validateInterface(_ *State, d Document) error {
+	n, err := ReadNetworkInterface(d)
+	if err != nil {
+		return err
+	}
+	has := map[netip.Addr]string{}
+	for i, a := range n.Addresses {
+		if other, twice := has[a.Private]; twice && a.Private.IsValid() {
+			return (&Error{
+				Code:    "PrivateIPAddressIsAllocated",
+				Message: fmt.Sprintf("the private IP address %s is already allocated to the configuration %q", a.Private, other),
+			}).of(d.ID, fmt.Sprintf("properties.ipConfigurations[%d].properties.privateIPAddress", i))
+		}
+		has[a.Private] = a.Name
+	}
+	return nil
+}
+
 // validatePrivateEndpoint wants the subnet that an endpoint stands in, and the Premium registry that it leads to, if it
 // leads to one of this subscription.
 func validatePrivateEndpoint(s *State, d Document) error {
