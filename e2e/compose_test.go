@@ -51,6 +51,7 @@ func TestCompose(t *testing.T) {
 	c.demo(t, "up")
 	t.Run("the switch is on", func(t *testing.T) { c.expect(t, c.demo(t, "try"), passing...) })
 	t.Run("in docker's words", c.dockersWords)
+	t.Run("this machine", c.here)
 	t.Run("the switch is off", func(t *testing.T) {
 		c.demo(t, "off")
 		c.expect(t, c.demo(t, "try"), stopped...)
@@ -103,14 +104,16 @@ func startDockerd(t *testing.T) string {
 	}
 }
 
-// demo makes a step of the demo and returns what it prints.
+// demo makes a step of the demo and returns what it prints. Images are built, which may take longer than a client's run.
 func (c *compose) demo(t *testing.T, step string) string {
 	t.Helper()
-	output, err := run(t, c.env, "sh", filepath.Join("..", "compose", "demo"), step)
+	command := exec.CommandContext(t.Context(), "sh", filepath.Join("..", "compose", "demo"), step)
+	command.Env = append(os.Environ(), c.env...)
+	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", step, err, output)
 	}
-	return output
+	return string(output)
 }
 
 // line is what the demo must print of an attempt: its row, and docker's own words.
@@ -181,6 +184,19 @@ func (c *compose) dockersWords(t *testing.T) {
 	if output, err = c.docker(t, onInternet, "pull", playground+"/hello:v1"); err != nil {
 		t.Errorf("%v: %s", err, output)
 	}
+}
+
+// here uses the ports that are published to this machine: the default registry without any name, and the proxy.
+func (c *compose) here(t *testing.T) {
+	env := append(c.env, "DOCKER_CONFIG="+t.TempDir())
+	if output, err := run(t, env, "docker", "login", "localhost:5080", "-u", clientID, "-p", clientSecret); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	if output, err := run(t, env, "docker", "pull", "localhost:5080/hello:v1"); err != nil {
+		t.Errorf("%v: %s", err, output)
+	}
+	output, err := run(t, nil, "acrlocal", "from", "containerGroups/worker", "--", "crane", "manifest", myregistry+"/hello:v1")
+	mustSucceed(t, output, err)
 }
 
 // curl runs curl as root in the network of a client, with everything that root may do there. It prints the status last.
