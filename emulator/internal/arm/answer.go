@@ -56,7 +56,7 @@ func (a answer) write(w http.ResponseWriter) {
 		w.Header().Set("ETag", a.etag)
 	}
 	for name, value := range a.header {
-		w.Header()[name] = []string{value} // in ARM's spelling
+		w.Header().Set(name, value)
 	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
