@@ -109,15 +109,17 @@ var (
 		" '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name."}
 	errLocked = refusal{409, "ScopeLocked", "The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'." +
 		" Please remove the lock and try again."}
-	errLockLevel       = refusal{400, "InvalidRequestContent", "The lock level '%.60s' is not one of CanNotDelete, ReadOnly."}
-	errTooManyTags     = refusal{400, "TooManyTags", "The number of tags, %d, exceeds the maximum of %d for a resource."}
-	errTagName         = refusal{400, "InvalidTagNameLength", "The tag name '%.80s' is empty or longer than %d characters."}
-	errTagCharacters   = refusal{400, "InvalidTagNameCharacters", "The tag name '%.80s' has reserved characters '%s' or control characters."}
-	errTagValue        = refusal{400, "InvalidTagValueLength", "The value of the tag '%.80s' is longer than %d characters."}
-	errTagOperation    = refusal{400, "InvalidRequestContent", "The operation '%.60s' is not one of Merge, Replace, Delete."}
-	errProviderMissing = refusal{404, "ProviderNotFound", "The resource provider '%.120s' is not known."}
-	errUnregister      = refusal{409, "Conflict", "The resource provider '%.120s' cannot be unregistered: here every provider is always registered."}
-	errReadOnlyType    = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
+	errLockLevel          = refusal{400, "InvalidRequestContent", "The lock level '%.60s' is not one of CanNotDelete, ReadOnly."}
+	errTooManyTags        = refusal{400, "TooManyTags", "The number of tags, %d, exceeds the maximum of %d for a resource."}
+	errTagName            = refusal{400, "InvalidTagNameLength", "The tag name '%.80s' is empty or longer than %d characters."}
+	errTagCharacters      = refusal{400, "InvalidTagNameCharacters", "The tag name '%.80s' has reserved characters '%s' or control characters."}
+	errTagValue           = refusal{400, "InvalidTagValueLength", "The value of the tag '%.80s' is longer than %d characters."}
+	errTagOperation       = refusal{400, "InvalidRequestContent", "The operation '%.60s' is not one of Merge, Replace, Delete."}
+	errProviderMissing    = refusal{404, "ProviderNotFound", "The resource provider '%.120s' is not known."}
+	errUnregister         = refusal{409, "Conflict", "The resource provider '%.120s' cannot be unregistered: here every provider is always registered."}
+	errResourceGroupName  = refusal{400, "InvalidResourceGroup", "The provided resource group name '%.100s' is not valid: %s."}
+	errResourceGroupMoved = refusal{409, "InvalidResourceGroupLocation", "Invalid resource group location '%s'. The Resource group already exists in location '%s'."}
+	errReadOnlyType       = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
 
 	errRegistryName = refusal{409, "AlreadyInUse", "The registry DNS name %s.azurecr.io is already in use. You can check if the" +
 		" name is already claimed using following API: https://docs.microsoft.com/rest/api/containerregistry/registries/checknameavailability"}

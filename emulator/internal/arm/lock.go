@@ -17,9 +17,16 @@ const (
 // lockKind is the row of Microsoft.Authorization/locks. A lock counts at the scope where it stands and for all below.
 func lockKind() kind {
 	return kind{
-		name: azure.TypeLock, methods: withoutPatch, check: checkLock, list: listLocks,
+		name: azure.TypeLock, methods: withoutPatch, spell: spellLock, check: checkLock, list: listLocks,
 		fields: map[string]fieldOf{"atscope()": assignedAbove},
 	}
+}
+
+var lockMembers = foldedNames("level", "notes", "owners")
+
+func spellLock(_ azure.ResourceID, body map[string]any) error {
+	properties, _ := body["properties"].(map[string]any)
+	return spellObject(properties, lockMembers, "properties")
 }
 
 func checkLock(w *write) error {

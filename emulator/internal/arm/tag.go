@@ -144,6 +144,9 @@ func (c *call) changeTags(verb string, change retag) (answer, error) {
 		return answer{}, err
 	}
 	given, err := c.optionalObject()
+	if err == nil {
+		err = spellTags(given)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -168,6 +171,17 @@ func (c *call) changeTags(verb string, change retag) (answer, error) {
 		return answer{}, err
 	}
 	return c.retag(d, change(tagsOf(d), tags))
+}
+
+var tagsMembers = foldedNames("properties", "operation", "tags")
+
+// spellTags takes names in any case, since tags that go unnoticed would be tags taken away.
+func spellTags(given map[string]any) error {
+	if err := spellObject(given, tagsMembers, ""); err != nil {
+		return err
+	}
+	properties, _ := given["properties"].(map[string]any)
+	return spellObject(properties, tagsMembers, "properties")
 }
 
 func givenTags(given map[string]any) (map[string]any, error) {

@@ -231,6 +231,9 @@ func (w *write) checkLocation() error {
 		return nil
 	}
 	if was := textAt(w.old.Body, "location"); was != "" && regionName(was) != location {
+		if w.kind.name == azure.TypeResourceGroup {
+			return errResourceGroupMoved.with(location, was)
+		}
 		return errMoved.with(w.id.Name(), was, w.id.ResourceGroup(), location)
 	}
 	return nil
