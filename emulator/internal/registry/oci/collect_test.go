@@ -2,6 +2,8 @@ package oci_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,4 +91,41 @@ func TestSweepWhilePushing(t *testing.T) {
 		t.Errorf("rows of %d bytes, %d counted (%v)", rows, f.storage.Used(), err)
 	}
 	t.Logf("%d pushes succeeded, %d tags are left", pushed.Load(), listed)
+}
+
+// TestUnusedBlobs: what was pushed for an image that is gone goes with a sweep, once it is old; the rest stays.
+func TestUnusedBlobs(t *testing.T) {
+	f, c := timed(t)
+	gone := sha(pushImage(t, f, "app", "v1", "only here", nil))
+	pushImage(t, f, "app", "v2", "kept", nil)
+	want(t, f, 202, "DELETE /v2/app/manifests/"+gone, "")
+	blobs := func(status int, contents ...string) {
+		t.Helper()
+		for _, content := range contents {
+			want(t, f, status, "GET /v2/app/blobs/"+sha(content), "")
+		}
+	}
+	sweep := func(passed time.Duration) {
+		t.Helper()
+		c.now = c.now.Add(passed)
+		if err := f.Sweep(t.Context(), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep(time.Hour)
+	blobs(200, "only here", "kept", "{}")
+	pushBlob(t, f, "app", "on its way")
+	sweep(time.Second)
+	blobs(404, "only here")
+	blobs(200, "kept", "{}", "on its way")
+	if used, files := f.storage.Used(), bytesUnder(t, f.blobDir); used != files+int64(len(image("kept", nil))) {
+		t.Errorf("%d bytes counted, %d in files", used, files)
+	}
+	sweep(2 * time.Hour)
+	blobs(404, "on its way")
+	blobs(200, "kept", "{}")
+	want(t, f, 200, "GET /v2/app/manifests/v2", "")
+	if _, err := os.Stat(filepath.Join(f.blobDir, "web", "sha256", sha("on its way")[7:9], sha("on its way")[7:])); !os.IsNotExist(err) {
+		t.Errorf("the file of what was on its way: %v", err)
+	}
 }
