@@ -68,15 +68,15 @@ func listRoles(c *call, t target) ([]*azure.Document, error) {
 		found = append(found, d)
 	}
 	for _, d := range c.state.OfType(azure.TypeRoleDefinition) {
-		if c.assignable(d, t.scope) {
+		if c.assignable(d, t.scope) || c.below() && assignableBelow(d, t.scope) {
 			found = append(found, d)
 		}
 	}
 	return found, nil
 }
 
-// roleFields are what a list of roles can be narrowed by (az-cli §8). Every list has at most what is assignable at its
-// scope, so that the two calls narrow nothing further.
+// roleFields are what a list of roles can be narrowed by (az-cli §8). Every list has what is assignable at its scope, and
+// with atScopeAndBelow() what is assignable below it, so that the two calls narrow nothing further.
 var roleFields = map[string]fieldOf{
 	"rolename":          memberField("properties.roleName"),
 	"type":              memberField("properties.type"),
