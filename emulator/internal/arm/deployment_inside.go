@@ -53,10 +53,13 @@ type recorder struct {
 	body   bytes.Buffer
 }
 
+// Header, WriteHeader and Write make it an http.ResponseWriter.
 func (w *recorder) Header() http.Header { return w.header }
 
+// WriteHeader keeps the status.
 func (w *recorder) WriteHeader(status int) { w.status = status }
 
+// Write keeps the body.
 func (w *recorder) Write(data []byte) (int, error) { return w.body.Write(data) }
 
 func (w *recorder) read() (any, error) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -159,17 +160,96 @@ func TestWhatIfDelta(t *testing.T) {
 	}
 }
 
-// TestNestingIsBounded nests a template in itself, deeper than is allowed.
+// TestNestingIsBounded nests templates in one another: five deep they are deployed, deeper they are refused.
 func TestNestingIsBounded(t *testing.T) {
-	handler := newServer(fixture(t))
-	nested := `{"$schema":"s","contentVersion":"1.0.0.0","resources":[]}`
-	for range 7 {
-		nested = `{"$schema":"s","contentVersion":"1.0.0.0","resources":[{"type":"Microsoft.Resources/deployments","apiVersion":"2022-09-01",` +
-			`"name":"inner","properties":{"mode":"Incremental","expressionEvaluationOptions":{"scope":"inner"},"template":` + nested + `}}]}`
+	for levels, want := range map[int]string{5: `"provisioningState":"Succeeded"`, 6: "nested deeper than the limit of 5 levels"} {
+		nested := `{"$schema":"s","contentVersion":"1.0.0.0","resources":[]}`
+		for i := range levels {
+			nested = fmt.Sprintf(`{"$schema":"s","contentVersion":"1.0.0.0","resources":[{"type":"Microsoft.Resources/deployments","apiVersion":"2022-09-01",`+
+				`"name":"inner%d","properties":{"mode":"Incremental","expressionEvaluationOptions":{"scope":"inner"},"template":%s}}]}`, i, nested)
+		}
+		path := expand("{g}/providers/Microsoft.Resources/deployments/main")
+		got := send(newServer(fixture(t)), newRequest("owner", "PUT", path, `{"properties":{"mode":"Incremental","template":`+nested+`}}`))
+		if !strings.Contains(got.Body.String(), want) {
+			t.Errorf("%d levels: %d %s", levels, got.Code, got.Body)
+		}
 	}
-	path := expand("{g}/providers/Microsoft.Resources/deployments/main")
-	got := send(handler, newRequest("owner", "PUT", path, `{"properties":{"mode":"Incremental","template":`+nested+`}}`))
-	if !strings.Contains(got.Body.String(), "DeploymentActive") && !strings.Contains(got.Body.String(), "nested deeper") {
+}
+
+// TestResourcesAreBounded counts the resources of a template with those that are nested in it.
+func TestResourcesAreBounded(t *testing.T) {
+	many := `{"$schema":"s","contentVersion":"1","resources":[{"type":"Microsoft.ManagedIdentity/userAssignedIdentities","apiVersion":"2023-01-31",` +
+		`"name":"[format('x{0}',copyIndex())]","condition":false,"copy":{"name":"l","count":500}}]}`
+	module := `{"type":"Microsoft.Resources/deployments","apiVersion":"2022-09-01","name":"m%d","properties":{"expressionEvaluationOptions":{"scope":"inner"},"template":%s}}`
+	body := fmt.Sprintf(`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[%s,%s]}}}`, fmt.Sprintf(module, 1, many), fmt.Sprintf(module, 2, many))
+	got := send(newServer(fixture(t)), newRequest("owner", "PUT", expand("{g}/providers/Microsoft.Resources/deployments/main"), body))
+	if !strings.Contains(got.Body.String(), "more than 800 resources") {
 		t.Errorf("%d %s", got.Code, got.Body)
+	}
+}
+
+// canceling is a backend on which somebody cancels the deployment as soon as its first resource is written.
+type canceling struct {
+	*backend
+	t *testing.T
+}
+
+func (c *canceling) State() *azure.State {
+	state := c.backend.State()
+	d, found := state.Get(expand("{g}/providers/Microsoft.Resources/deployments/main"))
+	_, written := state.Get(expand("{mi}/one"))
+	if found && written && at(d.Body, "properties", "provisioningState") == "Running" {
+		changed := d.Clone()
+		changed.Body["properties"].(map[string]any)["provisioningState"] = "Canceled"
+		if _, err := c.Apply(c.t.Context(), azure.Change{Put: []azure.Document{changed}}); err != nil {
+			c.t.Error(err)
+		}
+	}
+	return state
+}
+
+// TestCancel ends a deployment after the resource that it is at.
+func TestCancel(t *testing.T) {
+	b := &canceling{backend: fixture(t), t: t}
+	handler := newServer(b)
+	path := expand("{g}/providers/Microsoft.Resources/deployments/main")
+	identity := `{"type":"Microsoft.ManagedIdentity/userAssignedIdentities","apiVersion":"2023-01-31","name":"%s","location":"westeurope","dependsOn":[%s]}`
+	body := fmt.Sprintf(`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[%s,%s]}}}`,
+		fmt.Sprintf(identity, "one", ""), fmt.Sprintf(identity, "two", `"one"`))
+	got := send(handler, newRequest("owner", "PUT", path, body))
+	if state := at(decodeBody(t, got.Body.Bytes()), "properties", "provisioningState"); state != "Canceled" {
+		t.Errorf("the deployment is %v", state)
+	}
+	if _, found := b.State().Get(expand("{mi}/two")); found {
+		t.Error("what comes after was deployed")
+	}
+}
+
+// TestRunning refuses a second deployment of the name while the first is under way, lets it be canceled, and takes one that
+// was interrupted for over.
+func TestRunning(t *testing.T) {
+	b := fixture(t)
+	handler := newServer(b)
+	path := expand("{g}/providers/Microsoft.Resources/deployments/main")
+	put := func(begun string) int {
+		running := azure.Document{ID: azure.MustParseResourceID(path), Body: map[string]any{
+			"id": path, "properties": map[string]any{"provisioningState": "Running", "timestamp": begun},
+		}}
+		if _, err := b.Apply(t.Context(), azure.Change{Put: []azure.Document{running}}); err != nil {
+			t.Fatal(err)
+		}
+		return send(handler, newRequest("owner", "PUT", path, `{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[]}}}`)).Code
+	}
+	if status := put(now.Format(time.RFC3339Nano)); status != http.StatusConflict {
+		t.Errorf("a second deployment: %d", status)
+	}
+	if got := send(handler, newRequest("owner", "POST", path+"/cancel", "")); got.Code != http.StatusNoContent {
+		t.Errorf("cancel: %d %s", got.Code, got.Body)
+	}
+	if got := send(handler, newRequest("owner", "GET", path, "")); at(decodeBody(t, got.Body.Bytes()), "properties", "provisioningState") != "Canceled" {
+		t.Errorf("after cancel: %s", got.Body)
+	}
+	if status := put(now.Add(-time.Hour).Format(time.RFC3339Nano)); status != http.StatusOK {
+		t.Errorf("after one that was interrupted: %d", status)
 	}
 }

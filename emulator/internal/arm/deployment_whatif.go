@@ -22,12 +22,14 @@ type scratch struct {
 	state *azure.State
 }
 
+// State returns the copy, with the changes that were made to it.
 func (s *scratch) State() *azure.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
 
+// Apply changes the copy. What a gate would refuse beyond that is not known before it is asked.
 func (s *scratch) Apply(_ context.Context, change azure.Change) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
