@@ -228,10 +228,12 @@ type functionError struct {
 	err  error
 }
 
+// Error names the function.
 func (f *functionError) Error() string {
 	return fmt.Sprintf("unable to evaluate template language function '%s': %v", f.name, f.err)
 }
 
+// Unwrap returns what is wrong.
 func (f *functionError) Unwrap() error { return f.err }
 
 // inFunction names the innermost function in which something is wrong.

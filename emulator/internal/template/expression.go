@@ -50,7 +50,7 @@ func parseExpression(text string) (node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the language expression '%s' is not valid: %w", shorten(text), err)
 	}
-	if p.next() != 0 {
+	if p.next(); p.at < len(p.text) {
 		return nil, fmt.Errorf("the language expression '%s' is not valid: the end is expected at position '%d'", shorten(text), p.at+1)
 	}
 	return n, nil
