@@ -40,6 +40,7 @@ var hosts = []struct {
 	{"169.254.169.254", target{service: imdsService}},
 	{"169.254.169.254:80", target{service: imdsService}},
 	{"[::ffff:169.254.169.254]:80", target{service: imdsService}},
+	{"identity.azure.localhost", target{service: msiService}},
 
 	// Addresses are the default registry.
 	{"127.0.0.1:5080", target{service: registryService, bare: true}},

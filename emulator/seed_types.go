@@ -106,7 +106,7 @@ var shapes = map[string]string{
 	azure.Fold(azure.TypeUser): `@odata.type id accountEnabled ageGroup businessPhones city companyName country createdDateTime
 		creationType deletedDateTime department displayName employeeId externalUserState givenName identities jobTitle mail mailNickname
 		mobilePhone officeLocation onPremisesSyncEnabled otherMails passwordProfile{password forceChangePasswordNextSignIn
-		forceChangePasswordNextSignInWithMfa} passwordPolicies postalCode preferredLanguage proxyAddresses state
+		forceChangePasswordNextSignInWithMfa} passwordPolicies postalCode preferredLanguage proxyAddresses signInSessionsValidFromDateTime state
 		streetAddress surname usageLocation userPrincipalName userType`,
 	azure.Fold(azure.TypeGroup): `@odata.type id classification createdDateTime creationOptions deletedDateTime description
 		displayName expirationDateTime groupTypes isAssignableToRole mail mailEnabled mailNickname members members@odata.bind
@@ -122,7 +122,8 @@ var shapes = map[string]string{
 		servicePrincipalNames servicePrincipalType signInAudience tags tokenEncryptionKeyId verifiedPublisher`,
 	azure.Fold(azure.TypeApplication): `@odata.type id addIns api appId appRoles applicationTemplateId certification
 		createdByAppId createdDateTime defaultRedirectUri deletedDateTime description disabledByMicrosoftStatus displayName
-		groupMembershipClaims identifierUris info isDeviceOnlyAuthSupported isDisabled isFallbackPublicClient keyCredentials` + credential + `
+		groupMembershipClaims federatedIdentityCredentials{id name issuer subject audiences description} identifierUris info
+		isDeviceOnlyAuthSupported isDisabled isFallbackPublicClient keyCredentials` + credential + `
 		nativeAuthenticationApisEnabled notes oauth2RequirePostResponse optionalClaims parentalControlSettings passwordCredentials` + credential + `
 		publicClient publisherDomain requestSignatureVerification requiredResourceAccess samlMetadataUrl
 		serviceManagementReference servicePrincipalLockConfiguration signInAudience spa tags tokenEncryptionKeyId uniqueName verifiedPublisher web`,

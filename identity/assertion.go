@@ -77,9 +77,10 @@ func (a *assertion) key(token *jwt.Token) (any, error) {
 	return public, a.keyErr
 }
 
+// certificateKey finds the key of a registered certificate. Only a service principal has any.
 func (a *assertion) certificateKey(token *jwt.Token) (*rsa.PublicKey, error) {
 	found, named := a.client.certificate(token.Header)
-	if found == nil {
+	if found == nil || a.client.Kind != ServicePrincipal {
 		return nil, newFault(badSignature, fmt.Sprintf("The key was not found., Thumbprint of key used by client: '%.100s'", named))
 	}
 	public, isRSA := found.PublicKey.(*rsa.PublicKey)

@@ -3,6 +3,7 @@ package identity
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // client is the application that asks.
@@ -41,7 +42,7 @@ func (c *call) evidence() (evidence, error) {
 		return c.basic(user, password)
 	}
 	id, err := c.required("client_id")
-	shown := evidence{id, c.form.Get("client_secret"), c.form.Get("client_assertion")}
+	shown := evidence{id, c.form.Get("client_secret"), strings.TrimSpace(c.form.Get("client_assertion"))} // from a file
 	switch {
 	case err != nil:
 		return evidence{}, err

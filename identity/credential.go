@@ -70,12 +70,12 @@ func sameText(a, b string) bool {
 }
 
 // certificate finds the certificate that the header of an assertion names: by its SHA-256 or SHA-1 thumbprint (RFC 7515
-// §4.1.7, with or without padding), or as kid by the latter in hexadecimal, as clients of Entra do. It also returns the
-// name.
+// §4.1.7; some clients pad it or use base64's other alphabet, and Entra minds neither), or as kid by the latter in
+// hexadecimal. It also returns the name.
 func (p Principal) certificate(header map[string]any) (*x509.Certificate, string) {
 	for _, by := range thumbprints {
 		given, _ := header[by.member].(string)
-		given = strings.TrimRight(given, "=")
+		given = otherBase64.Replace(given)
 		if given == "" {
 			continue
 		}
@@ -87,6 +87,9 @@ func (p Principal) certificate(header map[string]any) (*x509.Certificate, string
 	}
 	return nil, ""
 }
+
+// otherBase64 turns base64 into base64url without padding.
+var otherBase64 = strings.NewReplacer("+", "-", "/", "_", "=", "")
 
 // thumbprints are the members of a header that name a certificate, the strongest first, and what they hold.
 var thumbprints = []struct {

@@ -291,3 +291,33 @@ func TestJWKSVerifies(t *testing.T) {
 		t.Errorf("got %+v, want %+v", published, want)
 	}
 }
+
+// Which keys of a set count: RSA, for signatures, neither weak nor absurd.
+func TestJWKSPublic(t *testing.T) {
+	good := newJWK("good", &rsaKeys()[0].PublicKey)
+	bad := func(id string, edit func(*JWK)) JWK {
+		k := good
+		k.ID = id
+		edit(&k)
+		return k
+	}
+	set := JWKS{Keys: []JWK{
+		bad("elliptic", func(k *JWK) { k.KeyType = "EC" }),
+		bad("for encryption", func(k *JWK) { k.Use = "enc" }),
+		bad("short", func(k *JWK) { k.Modulus = k.Modulus[:100] }),
+		bad("long", func(k *JWK) { k.Modulus = strings.Repeat("_", 3000) }),
+		bad("no modulus", func(k *JWK) { k.Modulus = "?" }),
+		bad("no exponent", func(k *JWK) { k.Exponent = "?" }),
+		bad("exponent one", func(k *JWK) { k.Exponent = "AQ" }),
+		bad("exponent too large", func(k *JWK) { k.Exponent = "_____w" }),
+		good,
+	}}
+	for _, k := range set.Keys {
+		if public, ok := set.Public(k.ID); ok != (k.ID == "good") || ok && !public.Equal(&rsaKeys()[0].PublicKey) {
+			t.Errorf("%s: %v %v", k.ID, public, ok)
+		}
+	}
+	if _, ok := set.Public("other"); ok {
+		t.Error("there is a key of any name")
+	}
+}

@@ -11,14 +11,14 @@ type protocol struct {
 	parameter string // by which a client says what it wants
 	issuer    func(*call) string
 	demand    func(*call) (demand, error)
-	describe  func(*tokenAnswer, Token, demand) // adds what only this version tells
+	describe  func(*tokenAnswer, Token, demand) // adds what only this version tells; without a scope, the client has what it asked for
 }
 
 // The protocols. What ADFS speaks has the parameters of both versions.
 var (
 	version1 = protocol{"", "resource", func(c *call) string { return c.Issuer.V1() }, demandV1, describeV1}
-	version2 = protocol{"v2.0/", "scope", func(c *call) string { return c.Issuer.V2() }, demandV2, describeV2}
-	adfs     = protocol{"", "scope", func(c *call) string { return c.authority() + "/" + adfsTenant }, demandADFS, describeV2}
+	version2 = protocol{"v2.0/", "scope", func(c *call) string { return c.Issuer.V2() }, demandV2, nil}
+	adfs     = protocol{"", "scope", func(c *call) string { return c.authority() + "/" + adfsTenant }, demandADFS, nil}
 )
 
 // home is the segment below which the discovery document finds the endpoints.

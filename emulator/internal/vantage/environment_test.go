@@ -30,8 +30,13 @@ func TestEnvironment(t *testing.T) {
 	beside := Surroundings{Place: azure.Place{Name: "containerGroups/worker"}, Proxy: "http://127.0.0.1:4711", CAFile: "/s/ca.pem", TrustStore: "/s/trust.jks"}
 	inside := beside
 	inside.Proxy, inside.DockerHost = "", "unix:///s/docker.sock"
-	site := beside
-	site.Place.Resource = group + "Microsoft.Web/sites/shop"
+	at := func(resource string) Surroundings {
+		s := beside
+		s.Place.Resource, s.IdentityHeader = group+resource, "secret"
+		return s
+	}
+	unknown := at("Microsoft.Web/sites/shop")
+	unknown.IdentityHeader = ""
 	for _, c := range []struct {
 		about string
 		in    Surroundings
@@ -53,7 +58,21 @@ func TestEnvironment(t *testing.T) {
 			"DOCKER_HOST": "unix:///s/docker.sock", "DOCKER_CONTEXT": "-",
 			"JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.trustStore=/s/trust.jks -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword=changeit",
 		}},
-		{"App Service", site, map[string]string{"WEBSITE_SITE_NAME": "shop"}},
+		{"App Service", at("Microsoft.Web/sites/shop"), map[string]string{
+			"WEBSITE_SITE_NAME": "shop", "APPSETTING_WEBSITE_SITE_NAME": "shop",
+			"IDENTITY_ENDPOINT": "http://identity.azure.localhost/msi/token", "IDENTITY_HEADER": "secret",
+			"MSI_ENDPOINT": "http://identity.azure.localhost/msi/token", "MSI_SECRET": "secret",
+		}},
+		{"a slot", at("Microsoft.Web/sites/shop/slots/green"), map[string]string{"WEBSITE_SITE_NAME": "green", "IDENTITY_HEADER": "secret"}},
+		{"App Service without a secret", unknown, map[string]string{"WEBSITE_SITE_NAME": "shop", "IDENTITY_ENDPOINT": "-", "MSI_SECRET": "-"}},
+		{"Container Apps", at("Microsoft.App/containerApps/api"), map[string]string{
+			"WEBSITE_SITE_NAME": "-", "APPSETTING_WEBSITE_SITE_NAME": "api", "IDENTITY_HEADER": "secret", "MSI_SECRET": "secret",
+		}},
+		{"a container group", at("Microsoft.ContainerInstance/containerGroups/worker"), map[string]string{
+			"IDENTITY_ENDPOINT": "http://identity.azure.localhost/msi/token", "IDENTITY_HEADER": "secret", "MSI_ENDPOINT": "-", "MSI_SECRET": "-",
+			"APPSETTING_WEBSITE_SITE_NAME": "-",
+		}},
+		{"a virtual machine", at("Microsoft.Compute/virtualMachines/jumpbox"), map[string]string{"IDENTITY_ENDPOINT": "-", "IDENTITY_HEADER": "-", "MSI_ENDPOINT": "-"}},
 	} {
 		env := Environment(c.in)
 		for name, want := range c.want {
