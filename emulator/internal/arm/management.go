@@ -1,8 +1,10 @@
 package arm
 
 import (
+	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,7 @@ func managementKinds() []kind {
 		{
 			name: azure.TypeManagementSubscription, methods: withoutPatch, check: checkManagedSubscription, created: http.StatusOK,
 			find: findManagedSubscription, list: listManagedSubscriptions, show: showManagedSubscription,
+			serve: map[string]handler{http.MethodPut: putManagedSubscription},
 		},
 		{name: azure.TypeManagementGroup + "/descendants", methods: readingOnly, list: listDescendants},
 	}
@@ -174,6 +177,14 @@ func removeManagementGroup(r *removal, d *azure.Document) error {
 		}
 	}
 	return nil
+}
+
+// putManagedSubscription places a subscription by its path alone: clients send no body.
+func putManagedSubscription(c *call) (answer, error) {
+	if c.r.ContentLength == 0 {
+		c.r.Body = io.NopCloser(strings.NewReader("{}"))
+	}
+	return putAny(c)
 }
 
 // checkManagedSubscription places a subscription below a management group, and nowhere else.
