@@ -209,6 +209,9 @@ func (w *completion) complete(d *Document) error {
 		completeGraph(d)
 		return nil
 	}
+	if err := Normalize(d.ID, d.Body); err != nil {
+		return err
+	}
 	w.envelope(d)
 	if d.Body["identity"] != nil {
 		if err := w.identity(d); err != nil {
@@ -237,6 +240,12 @@ var stateless = map[string]bool{
 	"microsoft.resources": true, "acrlocal": true, "microsoft.web": true,
 }
 
+// regionless are the children that stand in no region, though az says one of all that it makes.
+var regionless = map[string]bool{
+	Fold(TypeSubnet): true, Fold(TypePeering): true, Fold(TypeDNSZoneGroup): true, Fold(TypePrivateDNSARecord): true,
+	Fold(TypePrivateDNSCNAME): true, Fold(TypePrivateEndpointConnection): true,
+}
+
 // envelope sets what every ARM resource has.
 func (w *completion) envelope(d *Document) {
 	d.Body["id"], d.Body["name"], d.Body["type"] = d.ID.String(), d.ID.Name(), canonicalType(d.Type())
@@ -245,6 +254,9 @@ func (w *completion) envelope(d *Document) {
 		setDefault(properties(d), "provisioningState", "Succeeded")
 	}
 	parent, ok := d.ID.Parent()
+	if ok && regionless[Fold(d.Type())] {
+		delete(d.Body, "location")
+	}
 	if !ok || d.ID.ResourceGroup() == "" || Fold(parent.Type()) != Fold(TypeResourceGroup) || Fold(namespace) == "microsoft.authorization" {
 		return
 	}

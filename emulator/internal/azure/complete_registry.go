@@ -39,13 +39,11 @@ func RegistryDefault(path string) (any, bool) {
 }
 
 func (w *completion) registry(d *Document) error {
-	if err := Normalize(d.ID, d.Body); err != nil {
-		return err
-	}
 	f := fieldsOf(*d)
 	if f.in("sku").err() != nil || f.in("properties").err() != nil {
 		return f.err() // which the defaults would cover up
 	}
+	dropNulls(d.Body) // which mean the same as missing ones; az prints them
 	sku := object(d.Body, "sku")
 	setDefault(sku, "name", SKUStandard)
 	sku["tier"] = sku["name"]
@@ -65,6 +63,17 @@ func (w *completion) registry(d *Document) error {
 	w.systemScopeMaps(d.ID)
 	w.passwords(CredentialsID(d.ID), "password", "password2")
 	return nil
+}
+
+// dropNulls removes the members that are null, at any depth.
+func dropNulls(object map[string]any) {
+	for name, value := range object {
+		if below, isObject := value.(map[string]any); isObject {
+			dropNulls(below)
+		} else if value == nil {
+			delete(object, name)
+		}
+	}
 }
 
 // hasEndpoints reports whether private endpoints lead to a registry.
@@ -158,9 +167,6 @@ func (w *completion) passwords(id ResourceID, names ...string) {
 // token keeps a token's passwords out of the document that everybody may read. ACR shows when each was made and until when
 // it is good, never its value. A client gets passwords by generateCredentials only.
 func (w *completion) token(d *Document) error {
-	if err := Normalize(d.ID, d.Body); err != nil {
-		return err
-	}
 	p := properties(d)
 	setDefault(p, "status", "enabled")
 	setDefault(p, "creationDate", w.by.Now().UTC().Format(time.RFC3339Nano))

@@ -243,9 +243,6 @@ var dated = map[string]bool{
 
 // registryChild completes a document below a registry.
 func (w *completion) registryChild(d *Document) error {
-	if err := Normalize(d.ID, d.Body); err != nil {
-		return err
-	}
 	if f := fieldsOf(*d); f.in("properties").err() != nil {
 		return f.err()
 	}

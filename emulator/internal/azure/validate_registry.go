@@ -36,14 +36,14 @@ var requirements = []requirement{
 		"a registry's name has 5 to 50 letters and digits, and nothing else",
 	},
 	{
+		func(r Registry) bool { return r.SKU != SKUPremium && !r.PublicAccess }, "DisablingPublicNetworkAccessNotSupported",
+		"properties.publicNetworkAccess", "Disabling public network access is not supported for the SKU %s. For more information, please visit https://aka.ms/acr/private-link.",
+	},
+	{
 		func(r Registry) bool {
 			return r.SKU != SKUPremium && (!r.DefaultAllow || len(r.IPRules)+len(r.VirtualNetworkRules) > 0)
 		},
 		CodeSKU, "properties.networkRuleSet", "network rules need the SKU Premium, not %s",
-	},
-	{
-		func(r Registry) bool { return r.SKU != SKUPremium && !r.PublicAccess }, "DisablingPublicNetworkAccessNotSupported",
-		"properties.publicNetworkAccess", "Disabling public network access is not supported for the SKU %s. For more information, please visit https://aka.ms/acr/private-link.",
 	},
 	{
 		func(r Registry) bool { return r.SKU != SKUPremium && r.DataEndpoint }, CodeSKU,
