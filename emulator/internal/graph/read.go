@@ -3,6 +3,7 @@ package graph
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -142,5 +143,11 @@ func listDomains(c *call) (answer, error) {
 // listNothing is for collections that are always empty here.
 func listNothing(c *call) (answer, error) { return c.values(lastSegment(c.r.URL.Path), []any{}), nil }
 
-// noDeleted answers for deleted objects, which are gone at once here.
-func noDeleted(c *call) (answer, error) { return answer{}, errMissing.with(c.param("deleted")) }
+// noDeleted answers for deleted objects, which are gone at once here: there is none of any type, and none of any ID.
+func noDeleted(c *call) (answer, error) {
+	name := c.param("deleted")
+	if _, isType := strings.CutPrefix(name, "microsoft.graph."); isType && c.param("type") == "" && c.r.Method == http.MethodGet {
+		return listNothing(c)
+	}
+	return answer{}, errMissing.with(name)
+}
