@@ -47,6 +47,8 @@ var (
 		" https://aka.ms/arm-deployment-subscription for usage details."}
 	errDeploymentMoved = refusal{409, "InvalidDeploymentLocation", "Invalid deployment location '%s'. The deployment '%s' already" +
 		" exists in location '%s'."}
+	errDeploymentRollback = refusal{400, "InvalidDeployment", "'onErrorDeployment' is not supported here: deploy again what is to be" +
+		" restored."}
 	errTemplateLink = refusal{400, "InvalidContentLink", "Unable to download deployment content from '%.300s': the emulator" +
 		" reaches no network. Give the content inline."}
 	errNesting            = refusal{400, "InvalidTemplate", "The template is nested deeper than the limit of %d levels."}

@@ -29,8 +29,9 @@ const deployedMember = "deployed"
 
 // showDeployment brings a deployment's document to what a client sees of it.
 func showDeployment(_ *call, _ azure.ResourceID, body map[string]any) {
+	delete(body, "location") // which a seed file makes up for deployments to a group
 	if location := textAt(body, deployedMember+".location"); location != "" {
-		body["location"] = location // lists of resources go by the member: a deployment is none
+		body["location"] = location
 	}
 	delete(body, deployedMember)
 }

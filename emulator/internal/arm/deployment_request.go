@@ -64,6 +64,9 @@ func (c *call) readDeployment(id azure.ResourceID) (*deploymentRequest, error) {
 			return nil, errTemplateLink.with(textAt(linked, "uri") + textAt(linked, "id"))
 		}
 	}
+	if properties["onErrorDeployment"] != nil {
+		return nil, errDeploymentRollback.with()
+	}
 	if text == nil {
 		return nil, errDeploymentProperties.with("'properties.template' is missing or no object")
 	}
@@ -139,5 +142,8 @@ func (c *call) scopeBody(scope azure.ResourceID) map[string]any {
 		return nil
 	}
 	body, _ := template.Integral(c.show(d)).(map[string]any)
+	if body["tags"] == nil {
+		body["tags"] = map[string]any{}
+	}
 	return body
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/template"
 )
 
 // getAny reads one resource, or lists a collection.
@@ -176,10 +177,14 @@ func listResources(c *call) (answer, error) {
 	}), func(d *azure.Document) any { return summary(d.Body, expanded) }), nil
 }
 
-// isResource reports whether lists of resources have the document: groups have lists of their own, and children that stand
-// in no region are not listed.
+// listedElsewhere are the folded types that have lists of their own only, although they stand in regions.
+var listedElsewhere = map[string]bool{
+	azure.Fold(azure.TypeResourceGroup): true, azure.Fold(template.DeploymentType): true,
+}
+
+// isResource reports whether lists of resources have the document: children that stand in no region are not listed.
 func isResource(d *azure.Document) bool {
-	return textAt(d.Body, "location") != "" && azure.Fold(d.Type()) != azure.Fold(azure.TypeResourceGroup) && !azure.Hidden(d.ID)
+	return textAt(d.Body, "location") != "" && !listedElsewhere[azure.Fold(d.Type())] && !azure.Hidden(d.ID)
 }
 
 // readable tells of each document below a scope whether the principal may read it. Whoever may read a type at the scope
