@@ -46,8 +46,8 @@ type kind struct {
 	serve map[string]handler
 	// actions are what POST does, by folded name.
 	actions map[string]action
-	// anyone says that every principal may make a new one.
-	anyone bool
+	// anyone reports whether every principal may make a document of that ID, which is not there yet; nil means no.
+	anyone func(*call, azure.ResourceID) bool
 }
 
 // action is something that POST does with a resource.

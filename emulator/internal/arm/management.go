@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func managementKinds() []kind {
 	return []kind{
 		{
 			name: azure.TypeManagementGroup, links: []link{parentGroupLink}, check: checkManagementGroup, remove: removeManagementGroup,
-			find: findManagementGroup, list: listManagementGroups, show: showManagementGroup, created: http.StatusOK, anyone: true,
+			find: findManagementGroup, list: listManagementGroups, show: showManagementGroup, created: http.StatusOK, anyone: unclaimed,
 			serve: map[string]handler{
 				http.MethodPut: putManagementGroup, http.MethodPatch: patchManagementGroup, http.MethodDelete: deleteManagementGroup,
 			},
@@ -122,6 +123,16 @@ func checkManagementGroup(w *write) error {
 		return err
 	}
 	return w.leave(was)
+}
+
+// unclaimed reports whether nothing stands below a group that is not there, and no role is assigned at it. A seed may place
+// subscriptions below a group without a document: who makes that one would own them.
+func unclaimed(c *call, id azure.ResourceID) bool {
+	placements, err := azure.Placements(c.state)
+	holds := slices.ContainsFunc(placements, func(at azure.Placement) bool {
+		return slices.ContainsFunc(at.ManagementGroups, func(g azure.ResourceID) bool { return g.Key() == id.Key() })
+	})
+	return err == nil && !holds && len(c.state.Below(id.Key())) == 0
 }
 
 // foundGroup checks a new group, and gives it to who makes it.

@@ -83,7 +83,7 @@ func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
 
 // authorizeWrite refuses who may not write a document, unless it is new and anyone may make it.
 func (c *call) authorizeWrite(id azure.ResourceID, k kind) error {
-	if _, exists := c.find(id, k); k.anyone && !exists {
+	if _, exists := c.find(id, k); !exists && k.anyone != nil && k.anyone(c, id) {
 		c.deed = deed{k.action("write"), id}
 		return nil
 	}
