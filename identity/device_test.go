@@ -83,8 +83,9 @@ func TestDeviceEndpoints(t *testing.T) {
 	e.mustPost(t, "/adfs/oauth2/token", form(poll(at), "client_id", "app-phone"))
 	at = e.mustPost(t, "/common/oauth2/devicecode", url.Values{"client_id": {"app-deploy"}, "resource": {ACR}})
 	e.page(t, devicePath, byPerson(at))
+	e.refused(t, v1, form(poll(at), "grant_type", "device_code", "client_id", "app-phone"), malformedGrant)
 	e.refused(t, v1, form(poll(at), "client_id", "app-deploy"), missingSecret)
-	e.mustPost(t, v1, form(poll(at), "client_id", "app-deploy", "client_secret", "good"))
+	e.mustPost(t, v1, form(poll(at), "grant_type", "device_code", "client_id", "app-deploy", "client_secret", "good"))
 }
 
 func TestDeviceRefusals(t *testing.T) {

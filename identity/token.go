@@ -25,6 +25,7 @@ var grants = map[string]func(protocol, *call) (grant, error){
 	"refresh_token":      protocol.refresh,
 	"authorization_code": protocol.redeemCode,
 	"urn:ietf:params:oauth:grant-type:device_code": protocol.redeemDevice,
+	"device_code": protocol.redeemDevice, // as MSAL for Go still says
 }
 
 func grantTypes() []string { return slices.Sorted(maps.Keys(grants)) }
