@@ -51,6 +51,7 @@ var quirks = []quirk{
 	},
 	{azure.IPRuleQuota, "how many IP rules a registry may have, instead of 200", "a number", false, isQuota, nil},
 	{azure.AssumePrivateDNS, "without any private DNS zone, networks with an approved endpoint count as linked; true unless set", "true or false", true, isFlag, nil},
+	{azure.StrictPrivateDNS, "private DNS alone decides: a name without a record set in a linked zone, or an address out of reach, leads nowhere", "true or false", true, isFlag, nil},
 	{azure.SlowOperations, "how long ARM says that writing, removing and importing take, instead of no time", "a duration such as `5s`, up to an hour", true, isDelay, nil},
 	{plainAnswers, "registries answer without the headers `X-Acrlocal-…`", "true or false", true, isFlag, nil},
 }

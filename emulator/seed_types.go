@@ -76,7 +76,7 @@ var shapes = map[string]string{
 		customDnsConfigs{fqdn ipAddresses} customNetworkInterfaceName
 		ipConfigurations{` + childMembers + `properties{groupId memberName privateIPAddress=privateIpAddress}} ipVersionType
 		privateLinkServiceConnections` + link + " manualPrivateLinkServiceConnections" + link + `
-		networkInterfaces{id type …} privateDnsZoneGroups provisioningState subnet{id type …}}`,
+		networkInterfaces{id type …} privateDnsZoneGroups provisioningState resourceGuid subnet{id type …}}`,
 	azure.Fold(azure.TypePrivateDNSZone): `properties{internalId maxNumberOfRecordSets maxNumberOfVirtualNetworkLinks
 		maxNumberOfVirtualNetworkLinksWithRegistration numberOfRecordSets numberOfVirtualNetworkLinks
 		numberOfVirtualNetworkLinksWithRegistration provisioningState}`,

@@ -9,6 +9,7 @@ import (
 // privateEndpoint makes the registry's side of a private endpoint, and gives the endpoint addresses of its subnet
 // (acr-behaviour §7). A registry that the endpoint led to, and does not any more, loses its connection.
 func (w *completion) privateEndpoint(d *Document) error {
+	setDefault(properties(d), "resourceGuid", DerivedID(d.ID.Key()))
 	f := fieldsOf(*d)
 	p := f.in("properties")
 	leadsTo := map[string]bool{}

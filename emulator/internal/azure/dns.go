@@ -32,6 +32,7 @@ func (s *State) zonesOf(network string) map[string]ResourceID {
 // it, also that there is none; its nearest one counts. The public zone has the names of registries, and for those with a
 // private endpoint says that they are names of privatelink.azurecr.io (acr-behaviour §7).
 func (s *State) resolve(zones map[string]ResourceID, name string, hasEndpoint bool) resolution {
+	blame := ""
 	for range maxAliases {
 		zone, at, private := nearestZone(zones, name)
 		if !private {
@@ -42,13 +43,15 @@ func (s *State) resolve(zones map[string]ResourceID, name string, hasEndpoint bo
 			name = alias + "." + PrivateLinkZone
 			continue
 		}
-		addresses, alias, blame := s.lookUp(zone, at)
+		var addresses []netip.Addr
+		var alias string
+		addresses, alias, blame = s.lookUp(zone, at)
 		if alias == "" {
 			return resolution{addresses: addresses, blame: blame}
 		}
 		name = alias
 	}
-	return resolution{}
+	return resolution{blame: blame}
 }
 
 // registryZone is the end of the names of login servers.

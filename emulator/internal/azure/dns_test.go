@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 )
@@ -20,9 +21,13 @@ func linkOf(zone, network string) string {
 	return strings.ReplaceAll(zoneLink(network), PrivateLinkZone, zone)
 }
 
-// TestPrivateDNSDecides: where records are written down, they lead, to an endpoint that can be reached or nowhere.
-func TestPrivateDNSDecides(t *testing.T) {
-	const public = "public"
+// TestPrivateDNS: records lead to an approved endpoint that can be reached; where they do not, a linked network goes to the
+// registry's own, or out. With the quirk, they lead nowhere.
+func TestPrivateDNS(t *testing.T) {
+	const (
+		public = "public"
+		quirk  = `{"id": "/acrlocal/settings/quirks", "properties": {"all": {"strict-private-dns": true}}}`
+	)
 	mine := key("Microsoft.ContainerRegistry/registries/myregistry/privateEndpointConnections/hub-endpoint.1")
 	zone := key("Microsoft.Network/privateDnsZones/privatelink.azurecr.io")
 	pending := strings.ReplaceAll(strings.Join(geography, "\x00"), `"Approved"`, `"Pending"`)
@@ -32,23 +37,24 @@ func TestPrivateDNSDecides(t *testing.T) {
 		base      string
 		place     string
 		registry  string
-		want      string
+		want      string // with the quirk
+		lenient   string // without it, if otherwise
 	}{
 		{about: "a record with the endpoint's address", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: mine},
 		{about: "a record with the other address of the endpoint", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.4")}, want: mine},
 		{about: "from a peered network", place: "containerGroups/inner", documents: []string{zoneLink("spoke"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: mine},
-		{about: "from a network that is peered one way only", place: "10.2.0.4", documents: []string{zoneLink("island"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: zone + "/a/myregistry"},
+		{about: "from a network that is peered one way only", place: "10.2.0.4", documents: []string{zoneLink("island"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: zone + "/a/myregistry", lenient: public},
 		{about: "a network that is not linked", place: "containerGroups/inner", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: public},
-		{about: "a stale record", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.99")}, want: zone + "/a/myregistry"},
-		{about: "no record of this registry", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "other", "10.0.1.5")}, want: zone},
+		{about: "a stale record", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.99")}, want: zone + "/a/myregistry", lenient: mine},
+		{about: "no record of this registry", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "other", "10.0.1.5")}, want: zone, lenient: mine},
 		{about: "no record, and no endpoint either", registry: "my", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "other", "10.0.1.5")}, want: public},
 		{about: "another registry's address", registry: "my", documents: []string{linkOf("azurecr.io", "hub"), aRecord("azurecr.io", "my", "10.0.1.5")}, want: mine},
-		{about: "a pending endpoint", base: pending, documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: mine},
+		{about: "a pending endpoint", base: pending, documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "myregistry", "10.0.1.5")}, want: mine, lenient: public},
 		{about: "a wildcard", documents: []string{zoneLink("hub"), aRecord(PrivateLinkZone, "*", "10.0.1.5")}, want: mine},
 		{about: "a zone of the registry's own name", documents: []string{linkOf("myregistry.azurecr.io", "hub"), aRecord("myregistry.azurecr.io", "@", "10.0.1.5")}, want: mine},
-		{about: "a zone for all registries, without this one", documents: []string{linkOf("azurecr.io", "hub"), aRecord("azurecr.io", "other", "10.0.1.5")}, want: key("Microsoft.Network/privateDnsZones/azurecr.io")},
+		{about: "a zone for all registries, without this one", documents: []string{linkOf("azurecr.io", "hub"), aRecord("azurecr.io", "other", "10.0.1.5")}, want: key("Microsoft.Network/privateDnsZones/azurecr.io"), lenient: public},
 		{about: "an alias", documents: []string{zoneLink("hub"), linkOf("corp.example", "hub"), alias(PrivateLinkZone, "myregistry", "door.corp.example."), aRecord("corp.example", "door", "10.0.1.5")}, want: mine},
-		{about: "an alias of itself", documents: []string{zoneLink("hub"), alias(PrivateLinkZone, "myregistry", "myregistry.privatelink.azurecr.io")}, want: public},
+		{about: "an alias of itself", documents: []string{zoneLink("hub"), alias(PrivateLinkZone, "myregistry", "myregistry.privatelink.azurecr.io")}, want: zone + "/cname/myregistry", lenient: mine},
 		{about: "names fold", registry: "MyRegistry", documents: []string{zoneLink("hub"), aRecord("PrivateLink.azurecr.io", "MYREGISTRY", "10.0.1.5")}, want: mine},
 		{about: "another zone has nothing to do with it", documents: []string{linkOf("corp.example", "hub"), aRecord("corp.example", "myregistry", "10.0.1.5")}, want: public},
 	} {
@@ -66,17 +72,25 @@ func TestPrivateDNSDecides(t *testing.T) {
 				registry = "myregistry"
 			}
 			p := s.mustResolve(t, place)
-			want := row.want
-			if want == public {
-				want = ""
+			check := func(s *State, want string) {
+				t.Helper()
+				if want == public {
+					want = ""
+				}
+				got := Route(s, p, registry)
+				if got.EndpointID != want {
+					t.Errorf("%s → %s goes through %q, want %q", place, registry, got.EndpointID, want)
+				}
+				if want == "" && got.Peer != p.Address || want != "" && got.Peer != p.Private {
+					t.Errorf("the peer is %s of %+v", got.Peer, p)
+				}
 			}
-			got := Route(s, p, registry)
-			if got.EndpointID != want {
-				t.Errorf("%s → %s goes through %q, want %q", place, registry, got.EndpointID, want)
+			check(s, cmp.Or(row.lenient, row.want))
+			strict, err := s.apply(Change{Put: []Document{parsed(t, quirk)}})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if want == "" && got.Peer != p.Address || want != "" && got.Peer != p.Private {
-				t.Errorf("the peer is %s of %+v", got.Peer, p)
-			}
+			check(strict, row.want)
 		})
 	}
 }

@@ -9,10 +9,15 @@ import (
 // approved endpoint count as linked to the zone. The settings can turn it off; see State.Quirk.
 const AssumePrivateDNS = "assume-private-dns"
 
+// StrictPrivateDNS is the quirk that private DNS alone decides, as it does in Azure: a name that a linked zone should have and
+// has not, or an address that no endpoint in reach has, leads nowhere. Without it such requests go to the registry's approved
+// endpoint, or to the public one. See State.Quirk.
+const StrictPrivateDNS = "strict-private-dns"
+
 // Hop is the way that a place's requests take to a registry. Resource IDs in it are keys (folded).
 type Hop struct {
-	// EndpointID is the private endpoint connection that they come through; empty is the public endpoint. Where private DNS
-	// leads nowhere it is the record set, or the zone without one, that is to blame: a connection that nobody approved.
+	// EndpointID is the private endpoint connection that they come through; empty is the public endpoint. With the quirk
+	// StrictPrivateDNS it may be the record set that leads nowhere, or the zone without one: no connection that is approved.
 	EndpointID string
 	// Network is the virtual network that the place is in, if a private endpoint is used.
 	Network string
@@ -29,10 +34,9 @@ type Hop struct {
 const RegistryService = "Microsoft.ContainerRegistry"
 
 // Route returns the way from a place to a registry, which is named as in NAME.azurecr.io; it need not exist. A place in a
-// virtual network goes where private DNS leads it: to the private endpoint whose address a zone that is linked to its
-// network tells, if the endpoint stands in the network or in one that is peered with it both ways. Where the zone
-// privatelink.azurecr.io is linked and nobody wrote records into it, it leads to the registry's approved endpoint. Every
-// other way is that to the public endpoint (acr-behaviour §7).
+// virtual network goes through an approved private endpoint of the registry that stands in the network, or in one that is
+// peered with it both ways, if privatelink.azurecr.io is linked to the place's network; through which, the record sets of
+// private DNS zones say. Every other way is that to the public endpoint (acr-behaviour §7).
 func Route(s *State, p Place, registry string) Hop {
 	public := Hop{Peer: p.Address}
 	if p.Network == "" {
@@ -75,22 +79,20 @@ func (s *State) privateWay(network, registry string) (endpoint, quirk string) {
 		return endpoint, quirk
 	}
 	zones := s.zonesOf(network)
-	_, _, overridden := nearestZone(zones, LoginServer(registry))
-	if zone, linked := zones[PrivateLinkZone]; linked && !overridden && !s.hasRecords(zone) {
-		return endpointFrom(s, network, registry), ""
-	}
 	found := s.resolve(zones, LoginServer(registry), len(s.connectionsTo(registry)) > 0)
+	strict := s.Quirk(StrictPrivateDNS, "") == true
 	for _, address := range found.addresses {
-		if endpoint := s.endpointAt(network, registry, address); endpoint != "" {
-			return endpoint, ""
+		if c, ok := s.endpointAt(network, registry, address); ok && (strict || c.Status == StatusApproved) {
+			return c.ID.Key(), ""
 		}
 	}
-	return found.blame, ""
-}
-
-// hasRecords reports whether somebody wrote records of names into a zone.
-func (s *State) hasRecords(zone ResourceID) bool {
-	return len(s.Children(zone.Key(), TypePrivateDNSARecord))+len(s.Children(zone.Key(), TypePrivateDNSCNAME)) > 0
+	if _, linked := zones[PrivateLinkZone]; linked && !strict {
+		return endpointFrom(s, network, registry), ""
+	}
+	if strict && found.blame != "" {
+		return found.blame, StrictPrivateDNS
+	}
+	return "", ""
 }
 
 // connectionsTo returns the private endpoint connections of a registry whose endpoints are still there.
@@ -122,8 +124,7 @@ func endpointFrom(s *State, network, registry string) string {
 
 // endpointAt finds the connection of the endpoint that has an address, as a network reaches it: the registry's own if there
 // is one, else another's, which the gate will refuse.
-func (s *State) endpointAt(network, registry string, address netip.Addr) string {
-	found := ""
+func (s *State) endpointAt(network, registry string, address netip.Addr) (at PrivateEndpointConnection, found bool) {
 	for _, d := range s.OfType(TypePrivateEndpointConnection) {
 		c, err := ReadPrivateEndpointConnection(*d)
 		endpoint, exists := s.Get(c.Endpoint.Key())
@@ -134,12 +135,12 @@ func (s *State) endpointAt(network, registry string, address netip.Addr) string 
 		switch {
 		case standsIn != network && !peered(s, network, standsIn):
 		case Fold(c.Registry.Name()) == Fold(registry):
-			return c.ID.Key()
+			return c, true
 		default:
-			found = c.ID.Key()
+			at, found = c, true
 		}
 	}
-	return found
+	return at, found
 }
 
 // peered reports whether two networks are peered in both directions.
