@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,6 +64,7 @@ func TestLoopbackOnly(t *testing.T) {
 	if !inLoopbackOnly(t) {
 		return
 	}
+	before := triedToLeave(t)
 	links, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +86,10 @@ func TestLoopbackOnly(t *testing.T) {
 	if _, err := net.DefaultResolver.LookupHost(t.Context(), "management.azure.com"); !errors.As(err, &unknown) {
 		t.Errorf("a name: %v", err)
 	}
+	tried := triedToLeave(t)
+	if tried < before+6 {
+		t.Errorf("the kernel noticed %d attempts to leave, of at least 6", tried-before)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +98,50 @@ func TestLoopbackOnly(t *testing.T) {
 	if err := dial(t, "tcp", l.Addr().String()); err != nil {
 		t.Errorf("loopback: %v", err)
 	}
+	if now := triedToLeave(t); now != tried {
+		t.Errorf("a connection on loopback counts as %d attempts to leave", now-tried)
+	}
+}
+
+// triedToLeave is how often somebody in this network tried to send what it has no way for, as the kernel counts it.
+func triedToLeave(t *testing.T) int {
+	t.Helper()
+	var ipv4, ipv6 int
+	for _, line := range procNet(t, "snmp") { // a line of names, then a line of values
+		if values := strings.Fields(line); values[0] == "Ip:" && values[1] != "Forwarding" {
+			ipv4 = number(t, values[outNoRoutes])
+		}
+	}
+	for _, line := range procNet(t, "snmp6") {
+		if values := strings.Fields(line); values[0] == "Ip6OutNoRoutes" {
+			ipv6 = number(t, values[1])
+		}
+	}
+	return ipv4 + ipv6
+}
+
+// outNoRoutes is where the lines of IP in /proc/net/snmp have OutNoRoutes (RFC 4293).
+const outNoRoutes = 12
+
+func procNet(t *testing.T, file string) []string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/net/" + file)
+	switch {
+	case errors.Is(err, os.ErrNotExist): // a kernel without IPv6
+		return nil
+	case err != nil:
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(data)), "\n")
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func dial(t *testing.T, network, address string) error {
