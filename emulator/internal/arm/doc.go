@@ -12,6 +12,10 @@
 // checked before a write, which documents change with it, which actions it has. A type without a row is kept as it is
 // written, so that any resource can serve as a place.
 //
-// The package keeps no documents of its own. Handlers return errors; one writer renders them, from a table of codes.
+// The package keeps no documents of its own; what it does keep, of bounded size and in memory, are the operations that are
+// under way (operation.go) and the activity log (activity.go). Locks and tags are looked up where they stand, lists go
+// from page to page by key (page.go): nothing but a list costs more with more documents.
+//
+// Handlers return errors; one writer renders them, from a table of codes.
 // No network rule of a registry applies here (acr-behaviour §1.3).
 package arm
