@@ -83,12 +83,26 @@ func (e evaluator) count(one map[string]any) (int, error) {
 	return int(count), nil
 }
 
+// innermost is the copy that copyIndex() means without a name: that of the resource, if there is one around.
+func (e evaluator) innermost() (loop, error) {
+	for i := len(e.loops) - 1; i >= 0; i-- {
+		if e.loops[i].resource {
+			return e.loops[i], nil
+		}
+	}
+	if len(e.loops) == 0 {
+		return loop{}, errors.New("the function 'copyIndex' is not expected at this location: there is no copy around it")
+	}
+	return e.loops[len(e.loops)-1], nil
+}
+
 // copyIndex is copyIndex([name], [offset]).
 func copyIndex(e evaluator, args []any) (any, error) {
-	if len(e.loops) == 0 {
-		return nil, errors.New("the function 'copyIndex' is not expected at this location: there is no copy around it")
+	at, err := e.innermost()
+	if err != nil {
+		return nil, err
 	}
-	at, offset := e.loops[len(e.loops)-1], int64(0)
+	offset := int64(0)
 	for i, arg := range args {
 		switch v := arg.(type) {
 		case int64:

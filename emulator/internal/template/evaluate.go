@@ -25,8 +25,9 @@ type evaluator struct {
 
 // loop is one turn of a copy.
 type loop struct {
-	name  string
-	index int64
+	name     string
+	index    int64
+	resource bool // the copy is of a resource
 }
 
 // local is a variable of a lambda, and those around it.

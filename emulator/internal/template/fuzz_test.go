@@ -1,12 +1,16 @@
 package template_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/template"
 )
@@ -52,6 +56,30 @@ func checkError(t *testing.T, err error) {
 	if !errors.As(err, &known) || known.Code == "" || known.Message == "" {
 		t.Fatalf("an error of no kind: %v", err)
 	}
+}
+
+// FuzzJSON reads what is JSON as everybody does, and anything else without trouble.
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"properties":{"mode":"Incremental",template:{/* c */"a":[1,-2.5e3,null,true,"\u00e9\n"],}}}`))
+	f.Add([]byte("{\"a\": \"line\nbreak\", \"b\": {}} // end"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		body, _, err := template.ReadBody(text)
+		var want map[string]any
+		if json.Unmarshal(text, &want) != nil || want == nil || !utf8.Valid(text) || bytes.Count(text, []byte("[")) > 100 || bytes.Count(text, []byte("{")) > 100 {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		data, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(data, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v; %v", text, got, want, err)
+		}
+	})
 }
 
 // FuzzExpression evaluates anything in brackets.

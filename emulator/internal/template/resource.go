@@ -120,7 +120,9 @@ func (d *Deployment) planSource(s source) error {
 		}
 	}
 	for i := range count {
-		if err := d.planOne(e.inLoop(name, i), s, fmt.Sprintf("%s[%d]", s.symbol, i)); err != nil {
+		turn := e.inLoop(name, i)
+		turn.loops[len(turn.loops)-1].resource = true
+		if err := d.planOne(turn, s, fmt.Sprintf("%s[%d]", s.symbol, i)); err != nil {
 			return err
 		}
 	}

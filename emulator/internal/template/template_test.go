@@ -94,7 +94,7 @@ func TestResources(t *testing.T) {
 		},
 		"copies in one another": {
 			`"resources":[{"type":"A.B/c","apiVersion":"1","name":"[format('x{0}',copyIndex('outer'))]","copy":{"name":"outer","count":2},
-			  "properties":{"copy":[{"name":"l","count":2,"input":"[format('{0}{1}',copyIndex('outer'),copyIndex('l'))]"}]}}]`,
+			  "properties":{"copy":[{"name":"l","count":2,"input":"[format('{0}{1}',copyIndex(),copyIndex('l'))]"}]}}]`,
 			"A.B/c/x0 {\"properties\":{\"l\":[\"00\",\"01\"]}}\nA.B/c/x1 {\"properties\":{\"l\":[\"10\",\"11\"]}}",
 		},
 		"order by ID, name and type with name": {
