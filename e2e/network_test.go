@@ -124,3 +124,25 @@ func TestNamesThatBeginAlike(t *testing.T) {
 		t.Errorf("catalog: %d %q", r.status, r.reason())
 	}
 }
+
+// TestSeveralAddresses listens at more than one address, as a machine on several networks does, and leaves the authority's
+// certificate where clients may read it: in a directory without the keys.
+func TestSeveralAddresses(t *testing.T) {
+	other, trust := freeAddress(t), filepath.Join(t.TempDir(), "ca-certificates.crt")
+	p := up(t, "--listen", "127.0.0.1:0", "--listen", other, "--ca-file", trust)
+	for _, address := range []string{p.host(), other} {
+		if r := p.ask(t, call{to: address, host: playground, path: "/v2/"}); r.status != http.StatusUnauthorized {
+			t.Errorf("at %s: %d %s", address, r.status, r.body)
+		}
+	}
+	want, err := os.ReadFile(p.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(trust); err != nil || string(got) != string(want) {
+		t.Errorf("%v\n%s", err, got)
+	}
+	if info, err := os.Stat(trust); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
