@@ -88,6 +88,11 @@ func prepareAz(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("HOME", env.WorkDir)
+	templates, err := filepath.Abs(filepath.Join("testdata", "template"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("TEMPLATES", templates)
 	env.Setenv("AT", "203.0.113.7")
 	env.Setenv("TENANT", tenantID)
 	env.Setenv("SUBSCRIPTION", strings.TrimPrefix(subscription, "/subscriptions/"))

@@ -217,7 +217,7 @@ var expandable = map[string]string{
 	"createdTime": "systemData.createdAt", "changedTime": "systemData.lastModifiedAt", "provisioningState": "properties.provisioningState",
 }
 
-// summary is what a list of resources shows of one.
+// summary is what a list of resources shows of one. A type whose documents do not say how making them went has made them.
 func summary(body map[string]any, expanded map[string]string) map[string]any {
 	item := map[string]any{}
 	for _, name := range []string{"id", "name", "type", "kind", "location", "tags", "sku", "identity", "managedBy", "plan", "zones"} {
@@ -228,6 +228,8 @@ func summary(body map[string]any, expanded map[string]string) map[string]any {
 	for name, path := range expanded {
 		if value, found := lookUp(body, path); found {
 			item[name] = value
+		} else if name == "provisioningState" {
+			item[name] = stateSucceeded
 		}
 	}
 	return item
