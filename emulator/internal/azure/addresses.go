@@ -33,13 +33,32 @@ var holdings = map[string]func(Document) []holding{
 	Fold(TypeContainerGroup):   groupHoldings,
 }
 
-// interfaceHoldings are held by the private endpoint that the interface belongs to, if it belongs to one.
+// interfaceHoldings are held by the private endpoint that the interface belongs to, if it belongs to one. Networks may have
+// very many interfaces, so that they are read without the views' care for errors.
 func interfaceHoldings(d Document) (held []holding) {
-	n, _ := ReadNetworkInterface(d)
-	for _, a := range n.Addresses {
-		held = append(held, holding{holder: n.holder(), subnet: a.Subnet, address: a.Private})
+	p, _ := d.Body["properties"].(map[string]any)
+	holder := idIn(p, "privateEndpoint")
+	if holder.IsZero() {
+		holder = d.ID
+	}
+	configurations, _ := p["ipConfigurations"].([]any)
+	for _, item := range configurations {
+		configuration, _ := item.(map[string]any)
+		c, _ := configuration["properties"].(map[string]any)
+		text, _ := c["privateIPAddress"].(string)
+		if address, err := netip.ParseAddr(text); err == nil {
+			held = append(held, holding{holder: holder.Key(), subnet: idIn(c, "subnet"), address: address.Unmap()})
+		}
 	}
 	return held
+}
+
+// idIn returns the ID in a member {"id": …} of a document that is known to be well-formed.
+func idIn(object map[string]any, member string) ResourceID {
+	of, _ := object[member].(map[string]any)
+	text, _ := of["id"].(string)
+	id, _ := ParseResourceID(text)
+	return id
 }
 
 func (n NetworkInterface) holder() string {

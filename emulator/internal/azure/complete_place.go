@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // placeCompleters complete the places that get more than values: addresses, instances, identities.
@@ -101,7 +102,7 @@ func (w *completion) managedCluster(d *Document) error {
 		}
 	}
 	shown := map[string]any{"resourceId": id.String()}
-	if identity, ok := w.get(id.Key()); ok {
+	if identity, ok := w.get(id.Key()); ok && Fold(identity.Type()) == Fold(TypeUserAssignedIdentity) {
 		_ = w.userAssignedIdentity(identity)
 		if view, err := ReadUserAssignedIdentity(*identity); err == nil {
 			shown["clientId"], shown["objectId"] = view.ClientID, view.PrincipalID
@@ -115,8 +116,10 @@ func (w *completion) managedCluster(d *Document) error {
 // another's, and goes with another.
 func (w *completion) nodeIdentity(d *Document, name string) (ResourceID, error) {
 	group, err := ParseResourceID("/subscriptions/" + d.ID.Subscription() + "/resourceGroups/" + name)
-	if err != nil {
-		return group, &Error{Code: CodeInvalid, ID: d.ID, Target: "properties.nodeResourceGroup", Message: err.Error()}
+	if err != nil || group.Type() != TypeResourceGroup || strings.Contains(name, "/") {
+		return group, &Error{
+			Code: CodeInvalid, ID: d.ID, Target: "properties.nodeResourceGroup", Message: fmt.Sprintf("%.90q is no name of a resource group", name),
+		}
 	}
 	there, found := w.get(group.Key())
 	switch {
