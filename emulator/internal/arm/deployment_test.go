@@ -253,3 +253,47 @@ func TestRunning(t *testing.T) {
 		t.Errorf("after one that was interrupted: %d", status)
 	}
 }
+
+// TestHistoryIsBounded forgets the oldest deployment of a scope when there are too many.
+func TestHistoryIsBounded(t *testing.T) {
+	b := fixture(t)
+	var old azure.Change
+	for i := range 800 {
+		id := fmt.Sprintf(expand("{g}/providers/Microsoft.Resources/deployments/old%d"), i)
+		old.Put = append(old.Put, azure.Document{ID: azure.MustParseResourceID(id), Body: map[string]any{"id": id, "properties": map[string]any{
+			"provisioningState": "Succeeded", "timestamp": now.Add(time.Duration(-i) * time.Minute).Format(time.RFC3339Nano),
+		}}})
+	}
+	if _, err := b.Apply(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	got := send(newServer(b), newRequest("owner", "PUT", expand("{g}/providers/Microsoft.Resources/deployments/new"),
+		`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[]}}}`))
+	if got.Code != http.StatusCreated {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	_, newest := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/new"))
+	_, oldest := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/old799"))
+	if left := len(b.State().OfType("Microsoft.Resources/deployments")); left != 800 || !newest || oldest {
+		t.Errorf("there are %d deployments; the newest: %v, the oldest: %v", left, newest, oldest)
+	}
+}
+
+// TestExported is a group as a template that makes the group again.
+func TestExported(t *testing.T) {
+	b := fixture(t)
+	handler := newServer(b)
+	if got := send(handler, newRequest("owner", "PUT", expand("{aci}/odd"), fmt.Sprintf(`{"location":"westeurope","tags":{"odd":"[concat('a')]"},
+		"identity":{"type":"UserAssigned","userAssignedIdentities":{%q:{}}},"properties":{"containers":[],"osType":"Linux"}}`, expand("{mi}/builder")))); got.Code != http.StatusCreated {
+		t.Fatalf("%d %s", got.Code, got.Body)
+	}
+	got := send(handler, newRequest("owner", "POST", expand("{g}/exportTemplate"), `{"resources":["*"]}`))
+	exported, err := json.Marshal(at(decodeBody(t, got.Body.Bytes()), "template"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, changes := predicted(t, handler, expand("{g}/providers/Microsoft.Resources/deployments/again"), fmt.Sprintf(`{"properties":{"template":%s}}`, exported))
+	if want := (map[string]int{"NoChange": 4}); !maps.Equal(counts, want) {
+		t.Errorf("the exported template changes something: %v, want %v\n%v", counts, want, changes)
+	}
+}
