@@ -199,7 +199,8 @@ func TestAuthorities(t *testing.T) {
 		via        http.RoundTripper
 		base, want string
 	}{
-		{outside, "https://login.microsoftonline.com", service}, {http.DefaultTransport, service, service},
+		{outside, "https://login.microsoftonline.com", service},
+		{http.DefaultTransport, service, service},
 		{&http.Transport{TLSClientConfig: outside.transport.TLSClientConfig}, secure, secure},
 	} {
 		if got := begin(row.via, row.base); got != row.want {

@@ -5,8 +5,10 @@
 //
 //	Keys      RSA keys, made or loaded in the background, rotated with overlap
 //	Issuer    Principal + audience  ->  signed Token with Entra's claims
-//	Endpoint  http.Handler: discovery, JWKS, the v1 and v2 token endpoints
+//	Endpoint  http.Handler: discovery, JWKS, and the token endpoints with every grant that clients use: secrets,
+//	          assertions, federated credentials, passwords, device codes, authorization codes, refresh tokens
 //	IMDS      http.Handler: the metadata service a host asks for its identity's token
+//	MSI       http.Handler: the endpoints that hosts are told of instead, as IDENTITY_ENDPOINT and MSI_ENDPOINT
 //	Verifier  token -> Claims, or a *VerifyError whose Code says what is wrong
 //	Cache     verified tokens, so that a token costs its signature check once
 //
