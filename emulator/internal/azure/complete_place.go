@@ -12,6 +12,14 @@ var placeCompleters = map[string]func(*completion, *Document) error{
 	Fold(TypeContainerGroup): (*completion).containerGroup,
 	Fold(TypeScaleSet):       (*completion).scaleSet,
 	Fold(TypeManagedCluster): (*completion).managedCluster,
+	Fold(TypeWebSite):        (*completion).webSite,
+	Fold(TypeWebSlot):        (*completion).webSite,
+}
+
+// webSite says what kind of app it is; az lists only those that say so.
+func (w *completion) webSite(d *Document) error {
+	setDefault(d.Body, "kind", "app")
+	return nil
 }
 
 // containerGroup gives a group in a subnet a private address, and one that asks for a public address such a one.
