@@ -146,3 +146,17 @@ func TestSeveralAddresses(t *testing.T) {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
 }
+
+// TestComposeEnvironment starts with what docker-compose.yml starts with. Its places meet the same through the proxy.
+func TestComposeEnvironment(t *testing.T) {
+	environment, err := filepath.Abs(filepath.Join("..", "compose", "environment.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := up(t, "--config", environment)
+	p.at("containerGroups/worker", myregistry).logIn(t, "")
+	p.at("virtualMachines/jumpbox", myregistry).logIn(t, clientID)
+	if r := p.at("203.0.113.10", myregistry).exchange(t, p.development(t, acrAudience)); r.reason() != "public-access-disabled" {
+		t.Errorf("the internet: %d %q", r.status, r.reason())
+	}
+}
