@@ -81,20 +81,32 @@ func groupHoldings(d Document) []holding {
 	return []holding{{holder: d.ID.Key(), subnet: a.subnet, address: a.private}}
 }
 
-// book returns the address book of the change. Who had an address before the change comes first.
+// book returns the address book of the change. Who had an address before the change, and is not part of it, comes first.
 func (w *completion) book() *addressBook {
 	if w.addresses != nil {
 		return w.addresses
 	}
 	w.addresses = &addressBook{holders: map[string]map[netip.Addr]string{}, next: map[string]netip.Addr{}}
-	for kind, held := range holdings {
-		for _, d := range w.ofType("/", kind) {
-			for _, h := range held(*d) {
-				w.addresses.note(h)
+	for kind := range holdings {
+		for _, d := range w.old.OfType(kind) {
+			if w.puts[d.ID.Key()] == nil && !w.deletes[d.ID.Key()] {
+				w.addresses.noteAll(*d)
 			}
 		}
 	}
+	for _, key := range w.order {
+		w.addresses.noteAll(*w.puts[key])
+	}
 	return w.addresses
+}
+
+// noteAll writes down what a document has.
+func (b *addressBook) noteAll(d Document) {
+	if held := holdings[Fold(d.Type())]; held != nil {
+		for _, h := range held(d) {
+			b.note(h)
+		}
+	}
 }
 
 // note writes an address down, and returns who has it: the first who said so.
