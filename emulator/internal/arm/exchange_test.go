@@ -190,6 +190,10 @@ func expand(text string) string {
 		case "hexpetwo": // the name that the connection of pe2 gets
 			endpoint := group + "/providers/Microsoft.Network/privateEndpoints/pe2"
 			return strings.ReplaceAll(azure.DerivedID(endpoint+expand("{acr}/first")), "-", "")
+		case "hexdoor": // likewise, at somebody else's registry
+			endpoint := group + "/providers/Microsoft.Network/privateEndpoints/door"
+			theirs := subscription + "/resourceGroups/other/providers/Microsoft.ContainerRegistry/registries/theirs"
+			return strings.ReplaceAll(azure.DerivedID(azure.Fold(endpoint+theirs)), "-", "")
 		case "hexbuilder":
 			return azure.DerivedID(expand("{mi}/builder"))
 		case "assign":

@@ -63,7 +63,7 @@ func sample(name string) string {
 // open are what everybody may do who is in the tenant: it tells and changes nothing of anybody's.
 var open = []attempt{
 	{"GET", "/tenants"},
-	{"GET", "/subscriptions"}, // those in which one has a role
+	{"GET", "/subscriptions"},                                                                    // those in which one has a role
 	{"GET", subscription + "/resources"}, {"GET", subscription + "/resourcegroups/rg/resources"}, // those that one may read (az-cli §5, L1)
 	{"POST", "/providers/microsoft.management/getentities"}, // likewise
 	{"POST", "/providers/microsoft.management/checknameavailability"},
@@ -74,7 +74,7 @@ var open = []attempt{
 	{"GET", "/providers/microsoft.authorization/provideroperations/microsoft.network"},
 	{"PUT", "/providers/Microsoft.Management/managementGroups/first"},   // a new one, below the root group, as in Azure
 	{"PATCH", "/providers/Microsoft.Management/managementGroups/first"}, // of which there is none: 404
-	{"GET", group + "/providers/Microsoft.Resources/tags"}, // there is no such list
+	{"GET", group + "/providers/Microsoft.Resources/tags"},              // there is no such list
 }
 
 func isOpen(a attempt) bool {
@@ -87,7 +87,9 @@ func reads(a attempt) bool {
 }
 
 // refused reports whether an answer refuses: for lack of a right, or since the type has no such method.
-func refused(status int) bool { return status == http.StatusForbidden || status == http.StatusMethodNotAllowed }
+func refused(status int) bool {
+	return status == http.StatusForbidden || status == http.StatusMethodNotAllowed
+}
 
 // TestStrangers: without a role for it nobody gets an answer from any route, type or action, and nothing changes: neither
 // one without any role, nor one who may pull, nor one who may read, nor the owner of another subscription.

@@ -30,7 +30,7 @@ func (w *completion) privateEndpoint(d *Document) error {
 // exist, is left to Validate.
 func (w *completion) connect(d *Document, link fields, manual bool) {
 	target := link.idOf("privateLinkServiceId")
-	registry, ok := w.get(target.Key())
+	_, ok := w.get(target.Key())
 	if !ok || Fold(target.Type()) != Fold(TypeRegistry) {
 		return
 	}
@@ -45,7 +45,6 @@ func (w *completion) connect(d *Document, link fields, manual bool) {
 	if view, err := ReadPrivateEndpointConnection(*connection); err == nil && link.object != nil {
 		link.object["privateLinkServiceConnectionState"] = connectionState(view.Status)
 	}
-	w.dataEndpoint(registry)
 }
 
 func connectionBody(endpoint ResourceID, status string) map[string]any {
@@ -83,14 +82,18 @@ func (w *completion) connectionOf(registry, endpoint ResourceID) *Document {
 	return nil
 }
 
-// dataEndpoint switches the dedicated data endpoints on, as a registry's first private endpoint does.
-func (w *completion) dataEndpoint(registry *Document) {
-	if fieldsOf(*registry).in("properties").flag("dataEndpointEnabled", false) {
-		return
+// endpointConnection switches the registry's dedicated data endpoints on, as its first private endpoint does: once it is
+// approved, since whoever may not do that has no say in what the registry is.
+func (w *completion) endpointConnection(d *Document) error {
+	id, _ := d.ID.Parent()
+	registry, found := w.get(id.Key())
+	if !found || !approved(nil, d) || fieldsOf(*registry).in("properties").flag("dataEndpointEnabled", false) {
+		return nil
 	}
 	changed := registry.Clone()
 	properties(&changed)["dataEndpointEnabled"] = true
 	w.put(changed)
+	return nil
 }
 
 // disconnect removes the registries' sides of an endpoint that does not lead to them any more.

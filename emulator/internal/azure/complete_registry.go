@@ -76,9 +76,9 @@ func dropNulls(object map[string]any) {
 	}
 }
 
-// hasEndpoints reports whether private endpoints lead to a registry.
+// hasEndpoints reports whether approved private endpoints lead to a registry.
 func (w *completion) hasEndpoints(registry ResourceID) bool {
-	return slices.ContainsFunc(w.ofType(registry.Key(), TypePrivateEndpointConnection), func(d *Document) bool { return connected(nil, d) })
+	return slices.ContainsFunc(w.ofType(registry.Key(), TypePrivateEndpointConnection), func(d *Document) bool { return approved(nil, d) })
 }
 
 // allow writes down what every rule of a firewall does.

@@ -46,6 +46,11 @@ func connected(_ *State, d *Document) bool {
 	return err == nil && c.Status != StatusDisconnected
 }
 
+func approved(_ *State, d *Document) bool {
+	c, err := ReadPrivateEndpointConnection(*d)
+	return err == nil && c.Status == StatusApproved
+}
+
 func userDefined(_ *State, d *Document) bool {
 	return fieldsOf(*d).in("properties").text("type") != SystemDefined
 }
