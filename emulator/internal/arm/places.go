@@ -25,7 +25,7 @@ var placeRows = []struct {
 		links: []link{joinSubnet("properties.vnetConfiguration.infrastructureSubnetId")},
 	},
 	{name: azure.TypeContainerApp, located: true, links: []link{joinEnvironment("environmentId"), joinEnvironment("managedEnvironmentId")}},
-	{name: azure.TypeContainerAppJob, located: true, links: []link{joinEnvironment("environmentId")}},
+	{name: azure.TypeContainerAppJob, located: true, links: []link{joinEnvironment("environmentId"), joinEnvironment("managedEnvironmentId")}},
 	{
 		name: azure.TypeVirtualMachine, located: true, show: showMachine,
 		links: []link{join("properties.networkProfile.networkInterfaces[].id", "networkInterfaces")},
