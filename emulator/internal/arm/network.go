@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -125,8 +126,15 @@ func checkRange(name string, body map[string]any, target string) error {
 	return nil
 }
 
-// checkInterface refuses to change the network interface of a private endpoint, whose addresses are the endpoint's.
+// checkInterface refuses an address in no subnet, which could be anybody's, and to change the network interface of a
+// private endpoint, whose addresses are the endpoint's.
 func checkInterface(w *write) error {
+	for i, configuration := range objectsAt(w.body, "properties.ipConfigurations") {
+		if textAt(configuration, "properties.subnet.id") == "" {
+			at := fmt.Sprintf("properties.ipConfigurations[%d].properties.subnet", i)
+			return errContent.about(at, "an IP configuration names its 'subnet'")
+		}
+	}
 	if w.old == nil {
 		return nil
 	}
