@@ -48,6 +48,9 @@ func ReadRoleDefinition(d Document) (RoleDefinition, error) {
 		p.fail(CodeInvalid, "permissions", "a role definition has one entry in permissions, not %d", len(permissions))
 	}
 	for _, granted := range permissions {
+		if granted.text("condition") != "" {
+			granted.fail(CodeInvalid, "condition", "conditions of a role definition are not judged here: a role assignment has them")
+		}
 		r.Actions, r.NotActions = granted.texts("actions"), granted.texts("notActions")
 		r.DataActions, r.NotDataActions = granted.texts("dataActions"), granted.texts("notDataActions")
 	}
