@@ -105,6 +105,7 @@ var (
 	errLinkMissing = refusal{400, "LinkedInvalidPropertyId", "Property id '%.300s' at path '%s' is invalid. Expect fully" +
 		" qualified resource Id of something that exists."}
 	errLocation = refusal{400, "LocationRequired", "The location property is required for this definition."}
+	errNoRegion = refusal{400, "LocationNotAvailableForResourceType", "The provided location '%.80s' is not available for resource type '%s'."}
 	errMoved    = refusal{409, "InvalidResourceLocation", "The resource '%s' already exists in location '%s' in resource group" +
 		" '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name."}
 	errLocked = refusal{409, "ScopeLocked", "The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'." +

@@ -78,6 +78,20 @@ func (c *call) checkLocks(doing string, id azure.ResourceID) error {
 	return errLocked.with(id, doing, strings.Join(slices.Compact(locked), ","))
 }
 
+// keepLocks refuses a change by which something else goes that has a lock of its own, as a subnet does that a virtual network
+// leaves out of its list: with it would go the lock, which is not its author's to remove.
+func (c *call) keepLocks(asked, complete azure.Change) error {
+	for _, key := range complete.Delete {
+		d, found := c.state.Get(key)
+		if !found || azure.Fold(d.Type()) != azure.Fold(azure.TypeLock) || slices.Contains(asked.Delete, key) {
+			continue
+		}
+		at, _ := d.ID.Parent()
+		return errLocked.with(at, "delete", at)
+	}
+	return nil
+}
+
 // locking returns the scopes of those locks that keep something from being done.
 func locking(locks []*azure.Document, doing string) (scopes []string) {
 	for _, d := range locks {

@@ -3,6 +3,7 @@ package arm
 import (
 	"cmp"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -222,10 +223,16 @@ func regionName(location string) string {
 	return azure.Fold(strings.ReplaceAll(location, " ", ""))
 }
 
+var regionForm = regexp.MustCompile(`^[a-z0-9]{1,60}$`)
+
+// checkLocation wants a region, whose name becomes part of host names; and the one in which the resource is already.
 func (w *write) checkLocation() error {
 	location := textAt(w.body, "location")
-	if w.kind.located && location == "" {
+	switch {
+	case w.kind.located && location == "":
 		return errLocation.about("location")
+	case location != "" && !regionForm.MatchString(location):
+		return errNoRegion.about("location", location, w.kind.name)
 	}
 	if w.old == nil {
 		return nil
@@ -255,6 +262,9 @@ func (w *write) apply() error {
 func (c *call) commit(change azure.Change) error {
 	complete, err := c.state.Complete(change, azure.Author{Now: c.Now, MayApprove: c.mayApprove})
 	if err != nil {
+		return err
+	}
+	if err := c.keepLocks(change, complete); err != nil {
 		return err
 	}
 	c.revision, err = c.Backend.Apply(c.r.Context(), complete)
