@@ -23,7 +23,8 @@ import (
 // Emulator is an emulator that ends with its test.
 type Emulator struct {
 	*emulator.Emulator
-	// Clock is the emulator's clock. It stands still until it is moved.
+	// Clock is the emulator's clock. It stands still until it is moved. An emulator that was given a clock has none of the
+	// test's: nil.
 	Clock *Clock
 
 	t testing.TB
@@ -59,11 +60,16 @@ func Start(t testing.TB, seed string) *Emulator {
 	return StartWith(t, o)
 }
 
-// StartWith starts an emulator with options of the test's own. Addresses, state directory and clock are the test's.
+// StartWith starts an emulator with options of the test's own. The addresses are free ports whatever they say; a clock
+// and a state directory are the test's unless the options have them.
 func StartWith(t testing.TB, o emulator.Options) *Emulator {
 	t.Helper()
-	clock := &Clock{now: time.Now().Truncate(time.Second)}
-	o.Listen, o.Manage, o.Now = "127.0.0.1:0", "127.0.0.1:0", clock.Now
+	var clock *Clock
+	if o.Now == nil {
+		clock = &Clock{now: time.Now().Truncate(time.Second)}
+		o.Now = clock.Now
+	}
+	o.Listen, o.Manage = "127.0.0.1:0", "127.0.0.1:0"
 	if o.State == "" {
 		o.State = t.TempDir()
 	}

@@ -108,6 +108,20 @@ func TestClock(t *testing.T) {
 	owner.MustPull(hello)
 }
 
+// TestClockOfTheCaller: a clock that the options have is the emulator's, and the test has no other to move.
+func TestClockOfTheCaller(t *testing.T) {
+	then := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	e := emulatortest.StartWith(t, emulator.Options{Now: func() time.Time { return then }})
+	if e.Clock != nil {
+		t.Errorf("the test was given a clock of %s", e.Clock.Now())
+	}
+	e.At("containerGroups/worker").MustPull(hello)
+	last := e.Decisions(1, func(emulator.DecisionEntry) bool { return true })
+	if len(last) != 1 || !last[0].TimeGenerated.Equal(then) {
+		t.Errorf("decided at another time than %s: %+v", then, last)
+	}
+}
+
 // failing is a test that keeps what it is told instead of failing.
 type failing struct {
 	testing.TB
