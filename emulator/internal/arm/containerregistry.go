@@ -35,7 +35,10 @@ var (
 func registryKinds() []kind {
 	rows := []kind{
 		{
-			name: azure.TypeRegistry, located: true, readOnly: registryReads,
+			name: azure.TypeRegistry, located: true, steady: true, readOnly: registryReads,
+			links: []link{{
+				path: "properties.networkRuleSet.virtualNetworkRules[].id", action: azure.TypeSubnet + "/joinViaServiceEndpoint/action",
+			}},
 			check: checkRegistry, remove: removeRegistry, show: showRegistry, actions: registryActions(),
 		},
 		{

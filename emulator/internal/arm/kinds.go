@@ -14,6 +14,8 @@ type kind struct {
 	name string
 	// methods are those that the type has; nil means all.
 	methods []string
+	// steady types keep what a PATCH says null of, as if it said nothing: no rule falls back to a default that lets more in.
+	steady bool
 	// located types must say their region, when they are new.
 	located bool
 	// instant types are written at once also where operations are slow, as Azure writes them.

@@ -42,6 +42,9 @@ func patchAny(c *call) (answer, error) {
 				changes[name] = value
 			}
 		}
+		if w.kind.steady {
+			keepNulls(changes)
+		}
 		if w.old != nil {
 			w.body = azure.MergePatch(w.old.Body, changes)
 			if tags, given := changes["tags"]; given {
@@ -49,6 +52,15 @@ func patchAny(c *call) (answer, error) {
 			}
 		}
 	})
+}
+
+// keepNulls takes the nulls out of the properties of a change.
+func keepNulls(changes map[string]any) {
+	properties, isObject := changes["properties"].(map[string]any)
+	if !isObject {
+		delete(changes, "properties")
+	}
+	dropNulls(properties)
 }
 
 // write carries out PUT or PATCH. The body is read before the write gets its turn, so that a slow client holds up nobody,
