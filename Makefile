@@ -22,11 +22,11 @@ demo: build ## watch the article's story with real images: who gets in, who stay
 
 compose-demo: $(BIN)/docker-credential-acr-env ## the same with Docker engines on real networks, and no proxy
 	@GOOS=linux $(MAKE) --no-print-directory build
-	@compose/demo
+	@e2e/compose/demo
 
-$(BIN)/docker-credential-acr-env: compose/client/go.mod
+$(BIN)/docker-credential-acr-env: e2e/compose/client/go.mod
 	@mkdir -p $(BIN)
-	cd compose/client && GOOS=linux CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/chrismellard/docker-credential-acr-env
+	cd e2e/compose/client && GOOS=linux CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/chrismellard/docker-credential-acr-env
 
 up: build ## start the emulator with the sample environment
 	@$(BIN)/acrlocal up

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The services of docker-compose.yml, with what compose/environment.yaml says of them.
+// The services of docker-compose.yml, with what e2e/compose/environment.yaml says of them.
 type composed struct {
 	service string
 	address string
@@ -107,7 +107,7 @@ func startDockerd(t *testing.T) string {
 // demo makes a step of the demo and returns what it prints. Images are built, which may take longer than a client's run.
 func (c *compose) demo(t *testing.T, step string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "sh", filepath.Join("..", "compose", "demo"), step)
+	command := exec.CommandContext(t.Context(), "sh", filepath.Join("compose", "demo"), step)
 	command.Env = append(os.Environ(), c.env...)
 	output, err := command.CombinedOutput()
 	if err != nil {

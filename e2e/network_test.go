@@ -149,7 +149,7 @@ func TestSeveralAddresses(t *testing.T) {
 
 // TestComposeEnvironment starts with what docker-compose.yml starts with. Its places meet the same through the proxy.
 func TestComposeEnvironment(t *testing.T) {
-	environment, err := filepath.Abs(filepath.Join("..", "compose", "environment.yaml"))
+	environment, err := filepath.Abs(filepath.Join("compose", "environment.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

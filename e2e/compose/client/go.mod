@@ -1,5 +1,5 @@
 // The credential helper of the clients in docker-compose.yml, at a version that is pinned.
-module github.com/acrlocal/acrlocal/compose/client
+module github.com/acrlocal/acrlocal/e2e/compose/client
 
 go 1.26
 
