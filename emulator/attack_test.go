@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -264,6 +265,43 @@ func TestRebornIdentity(t *testing.T) {
 	}
 	if a := signIn(fresh); a.status != http.StatusOK {
 		t.Errorf("the new identity: %d %s", a.status, a.body)
+	}
+}
+
+// TestRebornUserAssigned: an identity that is made again under its old name is nobody's until somebody gives it to them. (What
+// had used the old one once got tokens of the new one.)
+func TestRebornUserAssigned(t *testing.T) {
+	e := start(t, seeded(attackSeed))
+	phoenix, squatter := testGroup+"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/phoenix", attackGroups+"squatter"
+	put := func(id string, body map[string]any) {
+		t.Helper()
+		body["location"] = "westeurope"
+		if err := e.ARM(t.Context(), http.MethodPut, id, body, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uses := func() map[string]any {
+		return map[string]any{"properties": map[string]any{}, "identity": map[string]any{
+			"type": "UserAssigned", "userAssignedIdentities": map[string]any{phoenix: map[string]any{}},
+		}}
+	}
+	put(phoenix, map[string]any{})
+	put(squatter, uses())
+	first, err := e.Token(t.Context(), TokenRequest{From: squatter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.ARM(t.Context(), http.MethodDelete, phoenix, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	put(phoenix, map[string]any{})
+	e.arms(t, http.MethodPatch, squatter, map[string]any{})
+	if made, err := e.Token(t.Context(), TokenRequest{From: squatter}); !errors.Is(err, ErrNoIdentity) {
+		t.Errorf("what used the old identity has a token of %s, %v", made.Principal, err)
+	}
+	put(squatter, uses())
+	if made, err := e.Token(t.Context(), TokenRequest{From: squatter}); err != nil || made.Principal == first.Principal {
+		t.Errorf("given again: %s, %v", made.Principal, err)
 	}
 }
 

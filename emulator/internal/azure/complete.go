@@ -130,6 +130,7 @@ func (w *completion) delete(key string) {
 	for _, d := range gone {
 		w.gone(d)
 	}
+	w.identitiesGone(gone)
 }
 
 // get returns a document as it will be: the change's own, which may be changed further, or nil with false.

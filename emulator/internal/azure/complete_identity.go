@@ -1,6 +1,9 @@
 package azure
 
-import "crypto/rand"
+import (
+	"crypto/rand"
+	"maps"
+)
 
 // identity sets what Microsoft Entra ID tells of a resource's managed identities. The principal ID of a resource that
 // stays is the one that it has; an operator may choose it; otherwise it is a fresh one.
@@ -86,4 +89,47 @@ func (w *completion) userAssignedIdentity(d *Document) error {
 	}
 	p["tenantId"] = DevelopmentTenant
 	return nil
+}
+
+// identitiesGone takes user-assigned identities that go away from the resources that use them: one that is made again under
+// such a name is another, and whoever had the old one has no right to it. (Azure leaves the name where it was, and gives no
+// tokens for it.)
+func (w *completion) identitiesGone(gone []*Document) {
+	keys := map[string]bool{}
+	for _, d := range gone {
+		if Fold(d.Type()) == Fold(TypeUserAssignedIdentity) {
+			keys[d.ID.Key()] = true
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	for _, d := range w.old.All() {
+		if now, stays := w.get(d.ID.Key()); stays && (d.Body["identity"] != nil || Fold(d.Type()) == Fold(TypeManagedCluster)) {
+			w.withoutIdentities(now, keys)
+		}
+	}
+}
+
+// withoutIdentities takes identities away from one resource, if it uses any of them.
+func (w *completion) withoutIdentities(d *Document, keys map[string]bool) {
+	isGone := func(text string) bool { id, err := ParseResourceID(text); return err == nil && keys[id.Key()] }
+	changed := d.Clone()
+	identity, _ := changed.Body["identity"].(map[string]any)
+	used, _ := identity["userAssignedIdentities"].(map[string]any)
+	had := len(used)
+	maps.DeleteFunc(used, func(text string, _ any) bool { return isGone(text) })
+	if had > 0 && len(used) == 0 {
+		m, _ := ReadManagedIdentity(*d)
+		identity["type"] = map[bool]string{true: "SystemAssigned", false: "None"}[m.System]
+		delete(identity, "userAssignedIdentities")
+	}
+	profile := fieldsOf(changed).in("properties", "identityProfile")
+	kubelet := isGone(profile.in("kubeletidentity").text("resourceId"))
+	if kubelet {
+		delete(profile.object, "kubeletidentity")
+	}
+	if kubelet || len(used) < had {
+		w.amend(changed)
+	}
 }
