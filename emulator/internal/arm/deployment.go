@@ -51,6 +51,7 @@ var (
 		" restored."}
 	errTemplateLink = refusal{400, "InvalidContentLink", "Unable to download deployment content from '%.300s': the emulator" +
 		" reaches no network. Give the content inline."}
+	errOutputs            = refusal{400, "DeploymentOutputsTooLarge", "The outputs of the deployment have %d bytes, more than the limit of %d."}
 	errNesting            = refusal{400, "InvalidTemplate", "The template is nested deeper than the limit of %d levels."}
 	errResources          = refusal{400, "InvalidTemplate", "The template, with all that are nested in it, has more than %d resources."}
 	errDeploymentForbades = refusal{403, "InvalidTemplateDeployment", "Deployment failed with multiple errors: 'Authorization failed" +

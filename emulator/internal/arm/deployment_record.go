@@ -173,10 +173,13 @@ func providersOf(resources []*template.Resource) []any {
 	return providers
 }
 
+// maxDependencies is how many dependencies a deployment's document lists. A template can have a third of a million.
+const maxDependencies = 2000
+
 func dependenciesOf(resources []*template.Resource) []any {
-	dependencies := []any{}
+	dependencies, count := []any{}, 0
 	for _, r := range resources {
-		if len(r.DependsOn) == 0 {
+		if count += len(r.DependsOn); len(r.DependsOn) == 0 || count > maxDependencies {
 			continue
 		}
 		var on []any

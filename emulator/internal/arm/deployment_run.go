@@ -2,6 +2,7 @@ package arm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -128,10 +129,23 @@ func (run *deploying) all(ctx context.Context) (outputs map[string]any, err erro
 		}
 	}
 	outputs, err = run.plan.Outputs()
+	if err == nil {
+		err = checkOutputs(outputs)
+	}
 	if err != nil {
 		return nil, run.failed(err, "")
 	}
 	return outputs, nil
+}
+
+// checkOutputs bounds what the deployment's document keeps of outputs, by the limit of a request. Outputs can be made that
+// are much larger than their template.
+func checkOutputs(outputs map[string]any) error {
+	data, err := json.Marshal(outputs)
+	if err == nil && len(data) > maxBody {
+		return errOutputs.with(len(data), maxBody)
+	}
+	return err
 }
 
 // checkGoing ends a deployment that was canceled, or takes too long.
