@@ -110,7 +110,7 @@ type Image struct {
 	Size int64
 	// ConfigMediaType is the media type of the config, Architecture and OS stand in it. Each may be empty.
 	ConfigMediaType, Architecture, OS string
-	// Blobs are the digests of config and layers, which the repository keeps as long as it has the manifest. Reading leaves
+	// Blobs are the digests of what it names, which the repository keeps as long as it has the manifest. Reading leaves
 	// them nil.
 	Blobs []string
 }

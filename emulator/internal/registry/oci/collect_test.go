@@ -129,3 +129,24 @@ func TestUnusedBlobs(t *testing.T) {
 		t.Errorf("the file of what was on its way: %v", err)
 	}
 }
+
+// TestCacheIndex: an index may name blobs instead of manifests, as BuildKit's caches do, and needs them no less.
+func TestCacheIndex(t *testing.T) {
+	f, c := timed(t)
+	pushBlob(t, f, "cache", "a step")
+	index := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":` +
+		`"application/vnd.oci.image.layer.v1.tar+gzip","digest":"` + sha("a step") + `","size":6}]}`
+	want(t, f, 201, "PUT /v2/cache/manifests/main", index, "Content-Type: application/vnd.oci.image.index.v1+json")
+	sweep := func() {
+		t.Helper()
+		c.now = c.now.Add(2 * time.Hour)
+		if err := f.Sweep(t.Context(), time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep()
+	want(t, f, 200, "GET /v2/cache/blobs/"+sha("a step"), "")
+	want(t, f, 202, "DELETE /v2/cache/manifests/"+sha(index), "")
+	sweep()
+	want(t, f, 404, "GET /v2/cache/blobs/"+sha("a step"), "")
+}

@@ -56,6 +56,7 @@ func (g *Registry) image(ctx context.Context, repository string, manifest []byte
 		image.Size += min(max(layer.Size, 0), maxImageSize-image.Size)
 	}
 	if len(p.Manifests) > 0 {
+		image.Blobs = append(image.Blobs, digests(p.Manifests)...) // those that BuildKit's caches name are blobs
 		image.Size, err = g.content.ImagesSize(ctx, repository, digests(p.Manifests))
 	}
 	if err != nil || p.Config.Digest == "" {
