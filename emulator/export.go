@@ -20,11 +20,14 @@ type Exported struct {
 // Export returns the state as it is now. The secrets of applications and the passwords of users are left out, unless they
 // are asked for: who reads them can log in as everybody.
 func (e *Emulator) Export(secrets bool) Exported {
-	state := e.core.State()
+	state, begins := e.core.State(), map[string]bool{} // what every emulator begins with, no seed need say
+	for _, d := range developmentDocuments() {
+		begins[d.ID.Key()] = true
+	}
 	exported := Exported{Resources: []map[string]any{}}
 	for _, d := range state.All() {
 		switch {
-		case isDevelopment(d), azure.Listed(d.ID), azure.Hidden(d.ID) && !d.ID.IsSettings():
+		case begins[d.ID.Key()], azure.Listed(d.ID), azure.Hidden(d.ID) && !d.ID.IsSettings():
 		case d.ID.IsSettings():
 			exported.setting(d)
 		case d.ID.IsGraph():
@@ -39,16 +42,6 @@ func (e *Emulator) Export(secrets bool) Exported {
 		}
 	}
 	return exported
-}
-
-// isDevelopment reports whether a document is one of those that every emulator begins with.
-func isDevelopment(d *azure.Document) bool {
-	for _, own := range developmentDocuments() {
-		if own.ID.Key() == d.ID.Key() {
-			return true
-		}
-	}
-	return false
 }
 
 // setting brings the settings back to what a seed says.

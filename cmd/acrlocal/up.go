@@ -59,7 +59,10 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 		printStart(io.out, e)
 		c.suggest(io.out, e.Endpoints())
 	}
-	if err := errors.Join(c.publish(e), c.announce(ctx, e)); err != nil {
+	if err := c.publish(e); err != nil {
+		return err
+	}
+	if err := c.announce(ctx, e); err != nil {
 		return err
 	}
 	<-ctx.Done()
