@@ -104,14 +104,9 @@ func (w *write) checkLink(l link, text string) error {
 
 // clientName is what ARM calls the principal in its messages: the application's ID, or the user's name.
 func (c *call) clientName() string {
-	if d, found := c.state.Get(azure.GraphID("servicePrincipals", c.principal).Key()); found {
-		if view, err := azure.ReadServicePrincipal(*d); err == nil && view.ClientID != "" {
-			return view.ClientID
-		}
-	}
-	if d, found := c.state.Get(azure.GraphID("users", c.principal).Key()); found {
-		if view, err := azure.ReadUser(*d); err == nil && view.UserName != "" {
-			return view.UserName
+	for _, row := range []struct{ collection, member string }{{"servicePrincipals", "appId"}, {"users", "userPrincipalName"}} {
+		if d, found := c.state.Get(azure.GraphID(row.collection, c.principal).Key()); found && textAt(d.Body, row.member) != "" {
+			return textAt(d.Body, row.member)
 		}
 	}
 	return c.principal

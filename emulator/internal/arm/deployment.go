@@ -47,6 +47,8 @@ var (
 		" https://aka.ms/arm-deployment-subscription for usage details."}
 	errDeploymentMoved = refusal{409, "InvalidDeploymentLocation", "Invalid deployment location '%s'. The deployment '%s' already" +
 		" exists in location '%s'."}
+	errDeploymentQuota = refusal{409, "DeploymentQuotaExceeded", "Creating the deployment '%s' would exceed the quota of '%d'. The current" +
+		" deployment count is '%d'. Please delete some deployments before creating a new one."}
 	errDeploymentRollback = refusal{400, "InvalidDeployment", "'onErrorDeployment' is not supported here: deploy again what is to be" +
 		" restored."}
 	errTemplateLink = refusal{400, "InvalidContentLink", "Unable to download deployment content from '%.300s': the emulator" +

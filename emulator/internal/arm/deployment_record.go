@@ -41,6 +41,9 @@ func (run *deploying) begin() (existed bool, err error) {
 	run.writing.Lock()
 	defer run.writing.Unlock()
 	run.state = run.Backend.State()
+	if err := run.authorize(template.DeploymentType+"/write", run.id); err != nil {
+		return false, err // again: the template may have been long in coming
+	}
 	if err := run.checkLocks("write", run.id); err != nil {
 		return false, err
 	}
@@ -50,7 +53,13 @@ func (run *deploying) begin() (existed bool, err error) {
 			return existed, err
 		}
 	}
-	return existed, run.store(run.document(stateRunning), run.forgotten())
+	var forget []string
+	if !existed {
+		if forget, err = run.forgotten(); err != nil {
+			return false, err
+		}
+	}
+	return existed, run.store(run.document(stateRunning), forget)
 }
 
 // checkReplaces refuses to replace a deployment that is under way, or in another region.
@@ -65,17 +74,26 @@ func (run *deploying) checkReplaces(old *azure.Document) error {
 	return nil
 }
 
-// forgotten are the oldest deployments of the scope, when there are too many.
-func (run *deploying) forgotten() []string {
+// forgotten are the keys of the oldest deployment of the scope and of what is below it, when there are too many. One that a
+// lock keeps is not forgotten; if that is all of them, there is no room, as in ARM.
+func (run *deploying) forgotten() ([]string, error) {
 	scope, _ := run.id.Parent()
 	all := deploymentsAt(run.state, scope)
 	if len(all) < maxDeployments {
-		return nil
+		return nil, nil
 	}
-	oldest := slices.MinFunc(all, func(a, b *azure.Document) int {
+	free := slices.DeleteFunc(slices.Clone(all), func(d *azure.Document) bool { return run.checkLocks("delete", d.ID) != nil })
+	if len(free) == 0 {
+		return nil, errDeploymentQuota.with(run.id.Name(), maxDeployments, len(all))
+	}
+	oldest := slices.MinFunc(free, func(a, b *azure.Document) int {
 		return strings.Compare(textAt(a.Body, "properties.timestamp"), textAt(b.Body, "properties.timestamp"))
 	})
-	return []string{oldest.ID.Key()}
+	keys := []string{oldest.ID.Key()}
+	for _, d := range run.state.Below(oldest.ID.Key()) {
+		keys = append(keys, d.ID.Key())
+	}
+	return keys, nil
 }
 
 func (run *deploying) store(body map[string]any, forget []string) error {
@@ -96,7 +114,7 @@ func plainJSON(object map[string]any) (plain map[string]any, err error) {
 	return plain, json.Unmarshal(data, &plain)
 }
 
-// finish writes down how the deployment ended.
+// finish writes down how the deployment ended, unless it was deleted meanwhile, perhaps with its resource group.
 func (run *deploying) finish(outputs map[string]any, failure error) (*azure.Document, error) {
 	state := stateSucceeded
 	var known *Error
@@ -116,6 +134,9 @@ func (run *deploying) finish(outputs map[string]any, failure error) (*azure.Docu
 	}
 	run.writing.Lock()
 	defer run.writing.Unlock()
+	if _, stays := run.Backend.State().Get(run.id.Key()); !stays {
+		return nil, errDeploymentMissing.with(run.id.Name())
+	}
 	if err := run.store(body, nil); err != nil {
 		return nil, err
 	}
@@ -197,12 +218,9 @@ func resourceBody(r *template.Resource) map[string]any {
 	return map[string]any{"id": r.ID, "resourceType": r.Type, "resourceName": r.Name}
 }
 
-// note keeps the operation by which the deployment wrote or read a resource.
-func (run *deploying) note(r *template.Resource, begun time.Time, err error) {
-	doing, state, code := "Create", stateSucceeded, http.StatusText(http.StatusOK)
-	if r.Existing {
-		doing = "Read"
-	}
+// note keeps the operation by which the deployment wrote, read or deleted a resource.
+func (run *deploying) note(doing string, r *template.Resource, begun time.Time, err error) {
+	state, code := stateSucceeded, http.StatusText(http.StatusOK)
 	properties := map[string]any{
 		"timestamp": run.Now().UTC().Format(time.RFC3339Nano), "duration": isoDuration(run.Now().Sub(begun)), "trackingId": run.correlation,
 		"targetResource": resourceBody(r),

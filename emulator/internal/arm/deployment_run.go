@@ -159,14 +159,15 @@ func (run *deploying) checkGoing(ctx context.Context) error {
 
 // one deploys a resource, or reads one that is to exist already.
 func (run *deploying) one(ctx context.Context, r *template.Resource) error {
-	begun := run.Now()
+	begun, doing := run.Now(), "Create"
 	var err error
 	if r.Existing {
+		doing = "Read"
 		_, err = run.inside.Get(ctx, r.ID, r.APIVersion)
 	} else {
 		err = run.put(ctx, r)
 	}
-	run.note(r, begun, err)
+	run.note(doing, r, begun, err)
 	if err != nil {
 		return run.failed(err, r.ID)
 	}
@@ -247,6 +248,9 @@ func (run *deploying) removeOthers(ctx context.Context) error {
 			if kept[d.ID.Key()] || managed(d) {
 				continue
 			}
+			if err := run.checkGoing(ctx); err != nil {
+				return err
+			}
 			begun := run.Now()
 			_, err := run.inside.do(ctx, http.MethodDelete, d.ID.String(), latestVersion, nil)
 			if err != nil {
@@ -254,7 +258,7 @@ func (run *deploying) removeOthers(ctx context.Context) error {
 				continue
 			}
 			removed++
-			run.note(&template.Resource{ID: d.ID.String(), Type: d.Type(), Name: d.ID.Name()}, begun, nil)
+			run.note("Delete", &template.Resource{ID: d.ID.String(), Type: d.Type(), Name: d.ID.Name()}, begun, nil)
 		}
 		if left == 0 || removed == 0 {
 			return failure

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -188,40 +189,60 @@ func TestResourcesAreBounded(t *testing.T) {
 	}
 }
 
-// canceling is a backend on which somebody cancels the deployment as soon as its first resource is written.
-type canceling struct {
+// meddling is a backend on which somebody changes a deployment as soon as its first resource is written.
+type meddling struct {
 	*backend
-	t *testing.T
+	t    *testing.T
+	with func(running *azure.Document) azure.Change
 }
 
-func (c *canceling) State() *azure.State {
-	state := c.backend.State()
+func (m *meddling) State() *azure.State {
+	state := m.backend.State()
 	d, found := state.Get(expand("{g}/providers/Microsoft.Resources/deployments/main"))
 	_, written := state.Get(expand("{mi}/one"))
 	if found && written && at(d.Body, "properties", "provisioningState") == "Running" {
-		changed := d.Clone()
-		changed.Body["properties"].(map[string]any)["provisioningState"] = "Canceled"
-		if _, err := c.Apply(c.t.Context(), azure.Change{Put: []azure.Document{changed}}); err != nil {
-			c.t.Error(err)
+		if _, err := m.Apply(m.t.Context(), m.with(d)); err != nil {
+			m.t.Error(err)
 		}
 	}
 	return state
 }
 
-// TestCancel ends a deployment after the resource that it is at.
-func TestCancel(t *testing.T) {
-	b := &canceling{backend: fixture(t), t: t}
-	handler := newServer(b)
-	path := expand("{g}/providers/Microsoft.Resources/deployments/main")
+// deployTwo deploys two resources, one after the other.
+func (m *meddling) deployTwo() *httptest.ResponseRecorder {
 	identity := `{"type":"Microsoft.ManagedIdentity/userAssignedIdentities","apiVersion":"2023-01-31","name":"%s","location":"westeurope","dependsOn":[%s]}`
 	body := fmt.Sprintf(`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[%s,%s]}}}`,
 		fmt.Sprintf(identity, "one", ""), fmt.Sprintf(identity, "two", `"one"`))
-	got := send(handler, newRequest("owner", "PUT", path, body))
-	if state := at(decodeBody(t, got.Body.Bytes()), "properties", "provisioningState"); state != "Canceled" {
+	got := send(newServer(m), newRequest("owner", "PUT", expand("{g}/providers/Microsoft.Resources/deployments/main"), body))
+	if _, found := m.backend.State().Get(expand("{mi}/two")); found {
+		m.t.Error("what comes after was deployed")
+	}
+	return got
+}
+
+// TestCancel ends a deployment after the resource that it is at.
+func TestCancel(t *testing.T) {
+	m := &meddling{backend: fixture(t), t: t, with: func(running *azure.Document) azure.Change {
+		changed := running.Clone()
+		changed.Body["properties"].(map[string]any)["provisioningState"] = "Canceled"
+		return azure.Change{Put: []azure.Document{changed}}
+	}}
+	if state := at(decodeBody(t, m.deployTwo().Body.Bytes()), "properties", "provisioningState"); state != "Canceled" {
 		t.Errorf("the deployment is %v", state)
 	}
-	if _, found := b.State().Get(expand("{mi}/two")); found {
-		t.Error("what comes after was deployed")
+}
+
+// TestDeletedMeanwhile keeps a deployment that is deleted while it is under way from coming back, below a resource group that
+// may be gone too.
+func TestDeletedMeanwhile(t *testing.T) {
+	m := &meddling{backend: fixture(t), t: t, with: func(running *azure.Document) azure.Change {
+		return azure.Change{Delete: []string{running.ID.Key()}}
+	}}
+	if got := m.deployTwo(); got.Code != http.StatusNotFound || !strings.Contains(got.Body.String(), "DeploymentNotFound") {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	if left := m.backend.State().OfType("Microsoft.Resources/deployments"); len(left) > 0 {
+		t.Errorf("%v is there again", left[0].ID)
 	}
 }
 
@@ -254,7 +275,7 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// TestHistoryIsBounded forgets the oldest deployment of a scope when there are too many.
+// TestHistoryIsBounded forgets the oldest deployment of a scope when there are too many, but for those that a lock keeps.
 func TestHistoryIsBounded(t *testing.T) {
 	b := fixture(t)
 	var old azure.Change
@@ -264,18 +285,36 @@ func TestHistoryIsBounded(t *testing.T) {
 			"provisioningState": "Succeeded", "timestamp": now.Add(time.Duration(-i) * time.Minute).Format(time.RFC3339Nano),
 		}}})
 	}
+	lock := func(scope string) azure.Document {
+		id := azure.MustParseResourceID(expand(scope) + "/providers/Microsoft.Authorization/locks/keep")
+		return azure.Document{ID: id, Body: map[string]any{"id": id.String(), "properties": map[string]any{"level": "CanNotDelete"}}}
+	}
+	old.Put = append(old.Put, lock("{g}/providers/Microsoft.Resources/deployments/old799"))
 	if _, err := b.Apply(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	got := send(newServer(b), newRequest("owner", "PUT", expand("{g}/providers/Microsoft.Resources/deployments/new"),
-		`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[]}}}`))
+	deploy := func(name string) *httptest.ResponseRecorder {
+		return send(newServer(b), newRequest("owner", "PUT", expand("{g}/providers/Microsoft.Resources/deployments/"+name),
+			`{"properties":{"template":{"$schema":"s","contentVersion":"1","resources":[]}}}`))
+	}
+	got := deploy("new")
 	if got.Code != http.StatusCreated {
 		t.Fatalf("%d %s", got.Code, got.Body)
 	}
 	_, newest := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/new"))
-	_, oldest := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/old799"))
-	if left := len(b.State().OfType("Microsoft.Resources/deployments")); left != 800 || !newest || oldest {
-		t.Errorf("there are %d deployments; the newest: %v, the oldest: %v", left, newest, oldest)
+	_, locked := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/old799"))
+	_, oldest := b.State().Get(expand("{g}/providers/Microsoft.Resources/deployments/old798"))
+	if left := len(b.State().OfType("Microsoft.Resources/deployments")); left != 800 || !newest || oldest || !locked {
+		t.Errorf("there are %d deployments; the newest: %v, the oldest: %v, a locked one: %v", left, newest, oldest, locked)
+	}
+	if _, err := b.Apply(t.Context(), azure.Change{Put: []azure.Document{lock("{g}")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := deploy("other"); got.Code != http.StatusConflict || !strings.Contains(got.Body.String(), "DeploymentQuotaExceeded") {
+		t.Errorf("where nothing can be forgotten: %d %s", got.Code, got.Body)
+	}
+	if got := deploy("new"); got.Code != http.StatusOK {
+		t.Errorf("one that is remembered already: %d %s", got.Code, got.Body)
 	}
 }
 

@@ -52,11 +52,12 @@ func (s *scratch) Authorize(principalID, action, scope string) gate.Authorizatio
 // hasIdentity reports whether a principal is a managed identity of a resource.
 func hasIdentity(state *azure.State, principalID string) bool {
 	for _, d := range state.All() {
-		for _, path := range []string{"properties.principalId", "identity.principalId"} {
-			is := azure.Fold(d.Type()) == azure.Fold(azure.TypeUserAssignedIdentity) || path == "identity.principalId"
-			if is && strings.EqualFold(textAt(d.Body, path), principalID) {
-				return true
-			}
+		path := "identity.principalId"
+		if azure.Fold(d.Type()) == azure.Fold(azure.TypeUserAssignedIdentity) {
+			path = "properties.principalId"
+		}
+		if strings.EqualFold(textAt(d.Body, path), principalID) {
+			return true
 		}
 	}
 	return false
@@ -65,7 +66,7 @@ func hasIdentity(state *azure.State, principalID string) bool {
 // try deploys a template on a copy of the documents. It returns the server of the copy, and the deployment in it.
 func (c *call) try(id azure.ResourceID, data []byte) (*server, *azure.Document, error) {
 	options := c.Options
-	options.Backend = &scratch{Backend: c.Backend, state: c.Backend.State()}
+	options.Backend = &scratch{Backend: c.Backend, state: c.state}
 	copied := newServer(options)
 	on := inside{server: copied, r: c.r, correlation: c.correlation}
 	if _, err := on.send(c.r.Context(), http.MethodPut, id.String(), c.version, data); err != nil {
@@ -131,13 +132,11 @@ func whatIf(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	before := c.Backend.State()
 	copied, d, err := c.try(id, data)
 	if err != nil {
 		return answer{}, c.refuseDeployment(id, err)
 	}
-	p := &prediction{before: c.at(before), after: c.at(copied.Backend.State()), touched: map[string]bool{}}
-	p.after.server = copied
+	p := &prediction{before: c, after: c.in(copied), touched: map[string]bool{}}
 	for _, one := range objectsAt(d.Body, deployedMember+".resources") {
 		p.compare(textAt(one, "id"), textAt(one, "apiVersion"))
 	}
@@ -155,10 +154,10 @@ func wantsIDsOnly(data []byte) bool {
 	return err == nil && strings.EqualFold(textAt(body, "properties.whatIfSettings.resultFormat"), "ResourceIdOnly")
 }
 
-// at is the call, as it would see other documents.
-func (c *call) at(state *azure.State) *call {
+// in is the call as another server would see it.
+func (c *call) in(s *server) *call {
 	other := *c
-	other.state = state
+	other.server, other.state = s, s.Backend.State()
 	return &other
 }
 

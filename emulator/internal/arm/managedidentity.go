@@ -77,11 +77,13 @@ func listAssociated(c *call, d *azure.Document, _ map[string]any) (answer, error
 		if err != nil || !uses || !c.may(c.kindOf(other.Type()).action("read"), other.ID) {
 			continue
 		}
-		subscription := azure.MustParseResourceID("/subscriptions/" + other.ID.Subscription())
-		items = append(items, map[string]any{
+		item := map[string]any{
 			"id": other.ID.String(), "name": other.ID.Name(), "type": other.Type(), "resourceGroup": other.ID.ResourceGroup(),
-			"subscriptionId": subscription.Name(), "subscriptionDisplayName": c.displayName(subscription),
-		})
+		}
+		if subscription, found := c.state.Get("/subscriptions/" + other.ID.Subscription()); found { // else the tenant's
+			item["subscriptionId"], item["subscriptionDisplayName"] = subscription.ID.Name(), c.displayName(subscription.ID)
+		}
+		items = append(items, item)
 	}
 	shown := list(items)
 	shown.body.(map[string]any)["totalCount"] = len(items) //nolint:forcetypeassert,errcheck // made by list

@@ -2,8 +2,10 @@ package arm
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -60,16 +62,15 @@ var versionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-[a-z]{1,20}(\.\d{1,3})
 
 // readVersion takes any version that looks like one: documents are kept the same for all of them.
 func readVersion(r *http.Request) (string, error) {
-	for name, values := range r.URL.Query() {
-		if !strings.EqualFold(name, "api-version") || len(values) == 0 || values[0] == "" {
-			continue
-		}
-		if version := strings.ToLower(values[0]); versionForm.MatchString(version) {
-			return version, nil
-		}
-		return "", errVersionInvalid.with(values[0])
+	given := queryOf(r, "api-version")
+	version := strings.ToLower(given)
+	switch {
+	case given == "":
+		return "", errVersionMissing.with()
+	case !versionForm.MatchString(version):
+		return "", errVersionInvalid.with(given)
 	}
-	return "", errVersionMissing.with()
+	return version, nil
 }
 
 func checkBearer(r *http.Request) error {
@@ -93,11 +94,16 @@ func refuseToken(err error) error {
 	return errTokenInvalid.with()
 }
 
-// query returns a parameter of the query, whose name is in any case, as $filter.
-func (c *call) query(name string) string {
-	for given, values := range c.r.URL.Query() {
-		if strings.EqualFold(given, name) && len(values) > 0 {
-			return values[0]
+// query returns a parameter of the call's query.
+func (c *call) query(name string) string { return queryOf(c.r, name) }
+
+// queryOf returns a parameter of a query, whose name is in any case, as $filter. Of several, the first in the order of their
+// spellings counts that says something.
+func queryOf(r *http.Request, name string) string {
+	query := r.URL.Query()
+	for _, given := range slices.Sorted(maps.Keys(query)) {
+		if strings.EqualFold(given, name) && query.Get(given) != "" {
+			return query.Get(given)
 		}
 	}
 	return ""
