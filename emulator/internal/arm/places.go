@@ -1,6 +1,8 @@
 package arm
 
 import (
+	"net/http"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
@@ -15,6 +17,7 @@ var placeRows = []struct {
 	name    string
 	located bool
 	links   []link
+	check   func(*write) error
 	show    func(*call, azure.ResourceID, map[string]any)
 }{
 	{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
@@ -27,8 +30,8 @@ var placeRows = []struct {
 	{name: azure.TypeContainerApp, located: true, links: []link{joinEnvironment("environmentId"), joinEnvironment("managedEnvironmentId")}},
 	{name: azure.TypeContainerAppJob, located: true, links: []link{joinEnvironment("environmentId"), joinEnvironment("managedEnvironmentId")}},
 	{
-		name: azure.TypeVirtualMachine, located: true, show: showMachine,
-		links: []link{join("properties.networkProfile.networkInterfaces[].id", "networkInterfaces")},
+		name: azure.TypeVirtualMachine, located: true, show: showMachine, check: checkMachine,
+		links: []link{join(interfacesPath, "networkInterfaces")},
 	},
 	{
 		name: azure.TypeScaleSet, located: true,
@@ -61,9 +64,33 @@ func placeKinds() []kind {
 		if row.name == azure.TypeContainerGroup {
 			reads = append(reads, "properties.ipAddress.ip")
 		}
-		kinds = append(kinds, kind{name: row.name, located: row.located, links: row.links, readOnly: reads, show: row.show})
+		kinds = append(kinds, kind{name: row.name, located: row.located, links: row.links, readOnly: reads, check: row.check, show: row.show})
 	}
 	return kinds
+}
+
+// interfacesPath is where a virtual machine names its network interfaces.
+const interfacesPath = "properties.networkProfile.networkInterfaces[].id"
+
+var errInterfaceUsed = refusal{
+	http.StatusBadRequest, "NicInUse", "Network Interface %s is used by existing resource %s. A network interface is that of one virtual machine.",
+}
+
+// checkMachine refuses a network interface that another machine has: who has its address, has that machine's identity.
+func checkMachine(w *write) error {
+	mine := map[string]bool{}
+	for _, text := range textsAt(w.body, interfacesPath) {
+		id, err := azure.ParseResourceID(text)
+		mine[id.Key()] = err == nil
+	}
+	for _, other := range w.state.OfType(azure.TypeVirtualMachine) {
+		for _, text := range textsAt(other.Body, interfacesPath) {
+			if id, err := azure.ParseResourceID(text); err == nil && mine[id.Key()] && other.ID.Key() != w.id.Key() {
+				return errInterfaceUsed.about(interfacesPath, id, other.ID)
+			}
+		}
+	}
+	return nil
 }
 
 // showMachine shows a machine's state to who asks for it by $expand.
