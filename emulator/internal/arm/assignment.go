@@ -85,7 +85,11 @@ func (w *write) checkAssignedRole() error {
 		return errRoleMissing.about("properties.roleDefinitionId", given)
 	}
 	scope, _ := w.id.Parent()
-	if !w.assignable(role, scope) {
+	above, err := w.scopesAbove(scope)
+	if err != nil {
+		return err
+	}
+	if !assignable(role, above) {
 		return errNotAssignable.about("properties.roleDefinitionId", textAt(role.Body, "properties.roleName"), scope)
 	}
 	return nil
@@ -148,16 +152,15 @@ func (c *call) scopesAbove(scope azure.ResourceID) (map[string]bool, error) {
 	keys := map[string]bool{"/": true}
 	for at, found := scope, true; found; at, found = at.Parent() {
 		keys[at.Key()] = true
-	}
-	placements, err := azure.Placements(c.state)
-	if err != nil {
-		return nil, err
-	}
-	for _, at := range placements {
-		for _, group := range at.ManagementGroups {
-			if keys[at.ID.Key()] {
-				keys[group.Key()] = true
-			}
+		if kind := c.kindOf(at.Type()).name; kind != azure.TypeSubscription && kind != azure.TypeManagementGroup {
+			continue
+		}
+		groups, err := azure.GroupsAbove(c.state, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, group := range groups {
+			keys[group.Key()] = true
 		}
 	}
 	return keys, nil

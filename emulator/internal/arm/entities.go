@@ -47,19 +47,15 @@ func (c *call) displayName(id azure.ResourceID) string {
 // depth.
 func showManagementGroup(c *call, id azure.ResourceID, body map[string]any) {
 	setAt(body, "properties.tenantId", azure.DevelopmentTenant)
-	placements, err := azure.Placements(c.state)
-	if err != nil {
-		return // refused on its way into the state
+	if above, err := azure.GroupsAbove(c.state, id); err == nil && len(above) > 0 {
+		setAt(body, "properties.details.parent", map[string]any{
+			"id": above[0].String(), "name": above[0].Name(), "displayName": c.displayName(above[0]),
+		})
 	}
-	for _, at := range placements {
-		if at.ID.Key() == id.Key() && len(at.ManagementGroups) > 0 {
-			above := at.ManagementGroups[0]
-			setAt(body, "properties.details.parent", map[string]any{
-				"id": above.String(), "name": above.Name(), "displayName": c.displayName(above),
-			})
-		}
+	if !strings.EqualFold(c.query("$expand"), "children") {
+		return
 	}
-	if strings.EqualFold(c.query("$expand"), "children") {
+	if placements, err := azure.Placements(c.state); err == nil { // else refused on its way into the state
 		setAt(body, "properties.children", c.childrenOf(id, placements, strings.EqualFold(c.query("$recurse"), "true")))
 	}
 }

@@ -67,12 +67,13 @@ func listRoles(c *call, t target) ([]*azure.Document, error) {
 		d, _ := builtIn(c.roles[guid], t.scope.Subscription())
 		found = append(found, d)
 	}
+	above, err := c.scopesAbove(t.scope)
 	for _, d := range c.state.OfType(azure.TypeRoleDefinition) {
-		if c.assignable(d, t.scope) || c.below() && assignableBelow(d, t.scope) {
+		if assignable(d, above) || c.below() && assignableBelow(d, t.scope) {
 			found = append(found, d)
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // roleFields are what a list of roles can be narrowed by (az-cli §8). Every list has what is assignable at its scope, and
@@ -86,18 +87,9 @@ var roleFields = map[string]fieldOf{
 
 func everyRole(*call, string) fits { return func(*azure.Document) bool { return true } }
 
-// assignable reports whether a role may be assigned at a scope.
-func (c *call) assignable(role *azure.Document, scope azure.ResourceID) bool {
-	above, err := c.scopesAbove(scope)
-	if err != nil {
-		return false
-	}
-	for _, id := range assignableScopes(role.Body) {
-		if above[id.Key()] {
-			return true
-		}
-	}
-	return false
+// assignable reports whether a role may be assigned at one of the scopes with these keys.
+func assignable(role *azure.Document, at map[string]bool) bool {
+	return slices.ContainsFunc(assignableScopes(role.Body), func(id azure.ResourceID) bool { return at[id.Key()] })
 }
 
 // assignableScopes reads the scopes at which a role may be assigned; what is no ID is left out.

@@ -55,6 +55,24 @@ func Placements(s *State) ([]Placement, error) {
 	return found, place(s, found[1:], below)
 }
 
+// GroupsAbove returns the management groups above a subscription or a management group, as its Placement has them. It costs
+// less than to place all.
+func GroupsAbove(s *State, id ResourceID) ([]ResourceID, error) {
+	if id.Key() == RootManagementGroup.Key() {
+		return nil, nil
+	}
+	if Fold(id.Type()) == Fold(TypeManagementGroup) {
+		return groupsFrom(s, view(s, id, ReadManagementGroup).Parent)
+	}
+	var above ResourceID
+	for _, d := range s.OfType(TypeManagementSubscription) {
+		if Fold(d.ID.Name()) == Fold(id.Name()) {
+			above, _ = d.ID.Parent()
+		}
+	}
+	return groupsFrom(s, above)
+}
+
 // place fills in the groups above each of the placements, of which below has the nearest.
 func place(s *State, found []Placement, below map[string]ResourceID) error {
 	for i := range found {

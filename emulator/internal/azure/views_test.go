@@ -3,6 +3,7 @@ package azure
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -125,6 +126,9 @@ func TestPlacements(t *testing.T) {
 				var above []string
 				for _, id := range p.ManagementGroups {
 					above = append(above, id.Name())
+				}
+				if alone, err := GroupsAbove(s, p.ID); err != nil || !slices.Equal(alone, p.ManagementGroups) {
+					t.Errorf("%s: above %s are %v, %v", row.about, p.ID, alone, err)
 				}
 				placed = append(placed, p.ID.Name()+":"+strings.Join(above, ","))
 			}
