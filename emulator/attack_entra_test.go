@@ -165,3 +165,20 @@ func TestSpoofedMetadata(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignAuthority: no client is told that a stranger's address is an authority of the tenant.
+func TestForeignAuthority(t *testing.T) {
+	e := start(t, seeded(signInSeed))
+	for host, want := range map[string]bool{
+		"203.0.113.66": false, "[2001:db8::66]": false, "login.microsoftonline.com.evil.example": false, "login.microsoftonline.com@evil.example": false,
+		"login.microsoftonline.com": true, "login.windows.net": true, "127.0.0.1": true, "10.1.2.3": true, "localhost": true,
+	} {
+		target := e.Endpoints().Service + "/common/discovery/instance?api-version=1.1&authorization_endpoint=" +
+			url.QueryEscape("https://"+host+"/common/oauth2/v2.0/authorize")
+		r := request(t, http.MethodGet, target, "")
+		r.Host = "login.microsoftonline.com"
+		if got := send(t, http.DefaultTransport, r); (got.status == http.StatusOK) != want {
+			t.Errorf("%s: %d %s", host, got.status, got.body)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +46,13 @@ func (e *Emulator) signInAuthority(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// otherAuthority is where another name of Entra's leads: to the service listener, whose port clients leave out.
+// otherAuthority is where another name of Entra's leads: to the service listener, whose port clients leave out. An address
+// on the internet is somebody else's, to whom no client may be sent with its secret.
 func (e *Emulator) otherAuthority(host string) (string, bool) {
 	at := parseHost(host)
-	if at.service != entraService && !at.bare {
+	addr, err := netip.ParseAddr(hostName(host))
+	near := err != nil || addr.IsLoopback() || addr.IsPrivate()
+	if at.service != entraService && !(at.bare && near) {
 		return "", false
 	}
 	return "https://" + host + ":" + strconv.Itoa(int(portOf(e.listeners.service))), true
