@@ -122,7 +122,7 @@ func (e *Emulator) openServices() error {
 	e.content.refuse = e.gate.Refuse
 	e.registry = registry.NewFront(e.gate, e.tokens, e.content.handler)
 	e.arm = arm.New(e.armOptions())
-	e.graph = graph.New(graph.Options{Backend: graphBackend{backend{e}}, Now: e.options.Now, Log: e.options.Logger})
+	e.graph = graph.New(graph.Options{Backend: graphBackend{backend{e, e.newCallers(identity.Graph)}}, Now: e.options.Now, Log: e.options.Logger})
 	e.proxy = vantage.NewProxy(e.proxyOptions())
 	e.closers = append(e.closers, e.proxy)
 	e.core.projection = projection{quirks: quirksOf(e.options.Behavior), services: servicesOf}

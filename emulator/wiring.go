@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -46,7 +45,8 @@ func (e *Emulator) gateOptions() (gate.Options, error) {
 
 func (e *Emulator) armOptions() arm.Options {
 	return arm.Options{
-		Backend: backend{e}, LoginServer: e.loginServer, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
+		Backend:     backend{e, e.newCallers(identity.ARM, identity.ClassicARM)},
+		LoginServer: e.loginServer, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
 		ContentSize: e.content.held,
 		TasksFlag: func(_ *azure.State, id azure.ResourceID) bool {
 			r, ok := e.gate.Snapshot().Registry(id.Name())
@@ -56,7 +56,10 @@ func (e *Emulator) armOptions() arm.Options {
 }
 
 // backend is the control plane's view of the emulator.
-type backend struct{ e *Emulator }
+type backend struct {
+	e       *Emulator
+	callers *callers
+}
 
 // State returns the documents.
 func (b backend) State() *azure.State { return b.e.core.State() }
@@ -73,28 +76,11 @@ func (b backend) Authorize(principalID, action, scope string) gate.Authorization
 
 // Authenticate verifies the bearer token of a call to ARM.
 func (b backend) Authenticate(r *http.Request) (string, error) {
-	holder, err := b.e.holder(r, identity.ARM, identity.ClassicARM)
+	holder, err := b.callers.holder(r)
 	if err != nil {
 		return "", armTokenError(err)
 	}
 	return holder, nil
-}
-
-// holder returns the object ID of the principal whose bearer token a request carries: one that is for the audience, and
-// whose principal still exists.
-func (e *Emulator) holder(r *http.Request, audiences ...string) (string, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return "", errors.New("the request carries no bearer token")
-	}
-	claims, err := e.issuer.Verifier(audiences...).Verify(token)
-	if err != nil {
-		return "", err
-	}
-	if _, ok := e.Find(identity.ByObjectID, claims.ObjectID); !ok {
-		return "", errors.New("the principal of the token does not exist any more")
-	}
-	return claims.ObjectID, nil
 }
 
 // graphBackend is Microsoft Graph's view of the emulator: that of the control plane, but for whom tokens are.
@@ -102,7 +88,7 @@ type graphBackend struct{ backend }
 
 // Authenticate verifies the bearer token of a call to Graph.
 func (b graphBackend) Authenticate(r *http.Request) (string, error) {
-	holder, err := b.e.holder(r, identity.Graph)
+	holder, err := b.callers.holder(r)
 	var refused *identity.VerifyError
 	if !errors.As(err, &refused) {
 		return holder, err

@@ -173,7 +173,7 @@ func listResources(c *call) (answer, error) {
 	}
 	readable, expanded := c.readable(id), c.expansions()
 	return c.render(p, only(c.state.Walk(id.Key(), p.after), func(d *azure.Document) bool {
-		return isResource(d) && selected(d) && readable(d)
+		return selected(d) && isResource(d) && readable(d)
 	}), func(d *azure.Document) any { return summary(d.Body, expanded) }), nil
 }
 

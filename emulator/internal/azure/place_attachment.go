@@ -175,17 +175,11 @@ func PeerResource(s *State, addr netip.Addr) (Place, bool) {
 // ownerOf finds the one document whose resource has an address.
 func ownerOf(s *State, addr netip.Addr) (*Document, bool) {
 	owners := map[string]*Document{}
-	for _, d := range s.OfType(TypeContainerGroup) {
-		if a := attachContainerGroup(s, *d); addr.IsValid() && (a.private == addr || a.public == addr) {
-			owners[d.ID.Key()] = d
+	for _, d := range s.showing()[addr] {
+		if Fold(d.Type()) == Fold(TypeNetworkInterface) {
+			d = machineOf(s, d, view(s, d.ID, ReadNetworkInterface))
 		}
-	}
-	for _, d := range s.OfType(TypeNetworkInterface) {
-		n := view(s, d.ID, ReadNetworkInterface)
-		if n.PrivateEndpoint.IsZero() && n.has(s, addr) {
-			owner := machineOf(s, d, n)
-			owners[owner.ID.Key()] = owner
-		}
+		owners[d.ID.Key()] = d
 	}
 	for _, d := range owners {
 		return d, len(owners) == 1
@@ -193,14 +187,37 @@ func ownerOf(s *State, addr netip.Addr) (*Document, bool) {
 	return nil, false
 }
 
-// has reports whether one of the interface's configurations has an address.
-func (n NetworkInterface) has(s *State, addr netip.Addr) bool {
-	for _, a := range n.Addresses {
-		if addr.IsValid() && (a.Private == addr || s.publicAddress(a.Public) == addr) {
-			return true
+// showing returns the container groups and network interfaces by the addresses that they show. It is found out once for a
+// state, since every connection asks.
+func (s *State) showing() map[netip.Addr][]*Document {
+	if s == nil {
+		return nil
+	}
+	s.shownOnce.Do(func() {
+		s.shown = map[netip.Addr][]*Document{}
+		for _, d := range s.OfType(TypeContainerGroup) {
+			a := attachContainerGroup(s, *d)
+			s.show(d, a.private, a.public)
+		}
+		for _, d := range s.OfType(TypeNetworkInterface) {
+			n := view(s, d.ID, ReadNetworkInterface)
+			if !n.PrivateEndpoint.IsZero() {
+				continue
+			}
+			for _, a := range n.Addresses {
+				s.show(d, a.Private, s.publicAddress(a.Public))
+			}
+		}
+	})
+	return s.shown
+}
+
+func (s *State) show(d *Document, addresses ...netip.Addr) {
+	for _, addr := range addresses {
+		if addr.IsValid() {
+			s.shown[addr] = append(s.shown[addr], d)
 		}
 	}
-	return false
 }
 
 // machineOf returns the virtual machine of a network interface; or the interface, if it has none.

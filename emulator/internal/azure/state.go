@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,9 @@ type State struct {
 	len    int
 	// mentions are what State.mentioned found out, by row.
 	mentions sync.Map
+	// shown is what State.showing found out.
+	shown     map[netip.Addr][]*Document
+	shownOnce sync.Once
 }
 
 // Load makes a state of documents that were valid when they were written. What they refer to may be gone since, so that

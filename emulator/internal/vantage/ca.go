@@ -72,10 +72,12 @@ func (c *CA) File() (string, error) {
 // TLS returns the configuration of a server that is every emulated host. It presents a leaf for the host that a tunnel
 // leads to; on a real network, for the name that the client asks for, or else the address that it dialled. It offers
 // HTTP/1.1 alone: over HTTP/2 the uploads of one client share a window, so that one that waits for another can stop both.
+// It gives out no session tickets: az and its like are processes that end before they could come back with one.
 func (c *CA) TLS() *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"},
+		MinVersion:             tls.VersionTLS12,
+		NextProtos:             []string{"http/1.1"},
+		SessionTicketsDisabled: true,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return c.Leaf(presented(hello))
 		},
