@@ -71,7 +71,7 @@ func (c *call) readDeployment(id azure.ResourceID) (*deploymentRequest, error) {
 		return nil, errDeploymentProperties.with("'properties.template' is missing or no object")
 	}
 	q := &deploymentRequest{mode: textAt(properties, "mode"), tags: body["tags"]}
-	q.location = regionName(textAt(body, "location"))
+	q.location = azure.RegionName(textAt(body, "location"))
 	q.outer = strings.EqualFold(textAt(properties, "expressionEvaluationOptions.scope"), "outer")
 	if q.parameters, isObject = properties["parameters"].(map[string]any); !isObject && properties["parameters"] != nil {
 		return nil, errDeploymentProperties.with("'properties.parameters' is no object")

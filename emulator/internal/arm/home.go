@@ -7,22 +7,6 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// homes say below what the resources of a namespace stand. An ID has the same type wherever it stands, and the domain
-// believes a document by its type: without this, whoever may write in some resource group could place another's
-// subscription below a management group of their own.
-var homes = map[string]string{
-	"microsoft.containerregistry":       azure.TypeResourceGroup,
-	"microsoft.network":                 azure.TypeResourceGroup,
-	"microsoft.managedidentity":         azure.TypeResourceGroup,
-	"microsoft.containerinstance":       azure.TypeResourceGroup,
-	"microsoft.compute":                 azure.TypeResourceGroup,
-	"microsoft.web":                     azure.TypeResourceGroup,
-	"microsoft.app":                     azure.TypeResourceGroup,
-	"microsoft.containerservice":        azure.TypeResourceGroup,
-	"microsoft.machinelearningservices": azure.TypeResourceGroup,
-	"microsoft.management":              azure.TypeTenant,
-}
-
 // strangers are namespaces of documents that are not ARM's, and of what has no provider in its ID.
 var strangers = map[string]bool{"microsoft.graph": true, "acrlocal": true, "microsoft.resources": true}
 
@@ -33,7 +17,7 @@ func (c *call) atHome() bool {
 	if !found {
 		return true // a subscription or resource group, which has no provider in its ID
 	}
-	home, bound := homes[azure.Fold(namespace)]
+	home, bound := azure.Home(namespace)
 	id, err := azure.ParseResourceID(scope)
 	switch {
 	case err != nil, strangers[azure.Fold(namespace)]:

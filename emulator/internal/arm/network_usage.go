@@ -106,7 +106,7 @@ func regionUsages(c *call) (answer, error) {
 	for _, q := range quotas {
 		count := 0
 		for _, d := range c.state.Children(subscription.Key(), q.kind) {
-			if regionName(textAt(d.Body, "location")) == region {
+			if azure.RegionName(textAt(d.Body, "location")) == region {
 				count++
 			}
 		}
@@ -127,7 +127,7 @@ func (c *call) region(action string) (azure.ResourceID, string, error) {
 	if err := c.checkSubscription(id); err != nil {
 		return id, "", err
 	}
-	return id, regionName(c.segment(5)), c.authorize("Microsoft.Network/locations/"+action, id)
+	return id, azure.RegionName(c.segment(5)), c.authorize("Microsoft.Network/locations/"+action, id)
 }
 
 // services that a subnet may have a service endpoint for.

@@ -146,7 +146,7 @@ func (c *call) start(right string, of azure.ResourceID) *operation {
 func (c *call) regionOf(id azure.ResourceID) string {
 	for found := true; found; id, found = id.Parent() {
 		if d, exists := c.state.Get(id.Key()); exists && textAt(d.Body, "location") != "" {
-			return regionName(textAt(d.Body, "location"))
+			return azure.RegionName(textAt(d.Body, "location"))
 		}
 	}
 	return "global"

@@ -1,5 +1,7 @@
 package arm
 
+import "github.com/acrlocal/acrlocal/emulator/internal/azure"
+
 // region is one of Azure's, as far as clients look names up.
 type region struct {
 	name, geography, group, place, pair string // place is where the buildings stand
@@ -27,7 +29,7 @@ func listLocations(c *call) (answer, error) {
 	above := "/subscriptions/" + c.segment(1) + "/locations/"
 	var items []any
 	for _, r := range regions {
-		name := regionName(r.name)
+		name := azure.RegionName(r.name)
 		items = append(items, map[string]any{
 			"id": above + name, "name": name, "type": "Region", "displayName": r.name, "regionalDisplayName": "(" + r.group + ") " + r.name,
 			"metadata": map[string]any{

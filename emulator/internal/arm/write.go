@@ -3,7 +3,6 @@ package arm
 import (
 	"cmp"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -226,16 +225,9 @@ func (w *write) fill() {
 	dropNulls(w.body)
 	w.stamp(w.body, w.old)
 	if location := textAt(w.body, "location"); location != "" {
-		w.body["location"] = regionName(location)
+		w.body["location"] = azure.RegionName(location)
 	}
 }
-
-// regionName is the name of a region that may have been written as people do: West Europe is westeurope.
-func regionName(location string) string {
-	return azure.Fold(strings.ReplaceAll(location, " ", ""))
-}
-
-var regionForm = regexp.MustCompile(`^[a-z0-9]{1,60}$`)
 
 // checkLocation wants a region, whose name becomes part of host names; and the one in which the resource is already.
 func (w *write) checkLocation() error {
@@ -243,13 +235,13 @@ func (w *write) checkLocation() error {
 	switch {
 	case w.kind.located && location == "":
 		return errLocation.about("location")
-	case location != "" && !regionForm.MatchString(location):
+	case location != "" && !azure.ValidRegion(location):
 		return errNoRegion.about("location", location, w.kind.name)
 	}
 	if w.old == nil {
 		return nil
 	}
-	if was := textAt(w.old.Body, "location"); was != "" && regionName(was) != location {
+	if was := textAt(w.old.Body, "location"); was != "" && azure.RegionName(was) != location {
 		if w.kind.name == azure.TypeResourceGroup {
 			return errResourceGroupMoved.with(location, was)
 		}

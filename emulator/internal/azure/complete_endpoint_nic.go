@@ -30,18 +30,6 @@ func (w *completion) linkMembers(registry *Document) []linkMember {
 // groupRegistry is the only group of a registry's private link, and the member that is its login server.
 const groupRegistry = "registry"
 
-// regions are the registry's own and those of its replications, each once.
-func (w *completion) regions(registry *Document) []string {
-	home, _ := registry.Body["location"].(string)
-	regions := []string{Fold(strings.ReplaceAll(home, " ", ""))}
-	for _, d := range w.ofType(registry.ID.Key(), TypeReplication) {
-		if r := ReadReplication(*d); !slices.Contains(regions, r.Region) {
-			regions = append(regions, r.Region)
-		}
-	}
-	return regions
-}
-
 // endpointInterface gives an endpoint the addresses that it needs, on a network interface of its own.
 func (w *completion) endpointInterface(d *Document) error {
 	view, err := ReadPrivateEndpoint(*d)

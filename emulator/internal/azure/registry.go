@@ -17,7 +17,7 @@ const (
 type Registry struct {
 	ID       ResourceID
 	Name     string // as written
-	Location string // region of its login server and data endpoint, such as westeurope
+	Location string // name of the region of its login server and data endpoint, such as westeurope
 	SKU      string // SKUBasic, SKUStandard or SKUPremium
 	// PublicAccess is publicNetworkAccess=Enabled.
 	PublicAccess bool
@@ -53,7 +53,7 @@ func ReadRegistry(d Document) (Registry, error) {
 	f := fieldsOf(d)
 	p, policies := f.in("properties"), f.in("properties", "policies")
 	r := Registry{
-		ID: d.ID, Name: d.ID.Name(), Location: f.text("location"),
+		ID: d.ID, Name: d.ID.Name(), Location: RegionName(f.text("location")),
 		SKU:                   f.in("sku").choice("name", SKUStandard, SKUBasic, SKUStandard, SKUPremium),
 		PublicAccess:          p.choice("publicNetworkAccess", "Enabled", "Enabled", "Disabled") == "Enabled",
 		BypassTrustedServices: p.choice("networkRuleBypassOptions", "AzureServices", "AzureServices", "None") == "AzureServices",

@@ -1,11 +1,6 @@
 package azure
 
-import (
-	"regexp"
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // SystemDefined is the type of the scope maps that every registry has; those that people make are UserDefined.
 const (
@@ -108,19 +103,16 @@ func validateChild(s *State, d Document) error {
 	return checkQuota(s, d)
 }
 
-// regionForm is the form of a region's name, which replications have for their own.
-var regionForm = regexp.MustCompile(`^[a-z][a-z0-9]{2,49}$`)
-
 // validateReplication wants a replication of its own in each region. Its name need not be the region's, although az and the
 // portal name it so.
 func validateReplication(s *State, d Document) error {
 	r := ReadReplication(d)
-	if !regionForm.MatchString(Fold(r.Region)) {
+	if !ValidRegion(r.Region) {
 		return &Error{Code: CodeInvalid, ID: d.ID, Target: "location", Message: "a replication stands in a region such as northeurope"}
 	}
 	registry, _ := d.ID.Parent()
 	for _, other := range s.Children(registry.Key(), TypeReplication) {
-		if other.ID.Key() != d.ID.Key() && Fold(ReadReplication(*other).Region) == Fold(r.Region) {
+		if other.ID.Key() != d.ID.Key() && ReadReplication(*other).Region == r.Region {
 			return &Error{Code: CodeConflict, ID: d.ID, Target: "location", Message: "the registry has a replication in " + r.Region + " already, called " + other.ID.Name()}
 		}
 	}
@@ -170,23 +162,9 @@ func ReadReplication(d Document) Replication {
 		region = d.ID.Name()
 	}
 	return Replication{
-		ID: d.ID, Region: Fold(strings.ReplaceAll(region, " ", "")),
+		ID: d.ID, Region: RegionName(region),
 		Serves: f.in("properties").flag("regionEndpointEnabled", true),
 	}
-}
-
-// Regions returns the regions in which a registry has its content, each once: its own first, then those of its
-// replications, sorted. It has a data endpoint, and a private endpoint to it an address, in each (acr-behaviour §7).
-func Regions(s *State, registry ResourceID) []string {
-	home := Fold(view(s, registry, ReadRegistry).Location)
-	var others []string
-	for _, d := range s.Children(registry.Key(), TypeReplication) {
-		if r := ReadReplication(*d); r.Region != home {
-			others = append(others, r.Region)
-		}
-	}
-	slices.Sort(others)
-	return slices.Concat([]string{home}, slices.Compact(others))
 }
 
 // DataEndpoint returns the host name of a registry's data endpoint in a region.
@@ -201,17 +179,17 @@ func HomeReplication(s *State, registry *Document) (Document, bool) {
 	if err != nil || r.SKU != SKUPremium || r.Location == "" {
 		return Document{}, false
 	}
-	id, err := registry.ID.Child("replications", Fold(r.Location))
+	id, err := registry.ID.Child("replications", r.Location)
 	if err != nil {
 		return Document{}, false
 	}
 	for _, d := range s.Children(registry.ID.Key(), TypeReplication) {
-		if ReadReplication(*d).Region == Fold(r.Location) {
+		if ReadReplication(*d).Region == r.Location {
 			return Document{}, false
 		}
 	}
 	d := Document{ID: id, Body: map[string]any{
-		"id": id.String(), "name": id.Name(), "type": TypeReplication, "location": Fold(r.Location),
+		"id": id.String(), "name": id.Name(), "type": TypeReplication, "location": r.Location,
 		"properties": MergePatch(childDefaults[Fold(TypeReplication)], map[string]any{
 			"provisioningState": "Succeeded", "zoneRedundancy": fieldsOf(*registry).in("properties").choice("zoneRedundancy", "Disabled", upperSwitch...),
 		}),

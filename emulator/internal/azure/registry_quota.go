@@ -38,7 +38,7 @@ var quotas = []quota{
 func elsewhere(s *State, d *Document) bool {
 	registry, _ := d.ID.Parent()
 	r := view(s, registry, ReadRegistry)
-	return Fold(fieldsOf(*d).text("location")) != Fold(r.Location)
+	return ReadReplication(*d).Region != r.Location
 }
 
 func connected(_ *State, d *Document) bool {

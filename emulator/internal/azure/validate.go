@@ -2,7 +2,6 @@ package azure
 
 import (
 	"fmt"
-	"strings"
 )
 
 // Validate checks what a document means, next to the others of its state: the rules that Azure enforces on a write. The
@@ -24,32 +23,6 @@ func Validate(s *State, d Document) error {
 		}
 	}
 	return validateReferences(s, d)
-}
-
-// homes say at what the resources of a namespace stand, or the topmost above them.
-var homes = map[string]string{
-	"microsoft.containerregistry": TypeResourceGroup,
-	"microsoft.network":           TypeResourceGroup,
-	"microsoft.managedidentity":   TypeResourceGroup,
-	"microsoft.management":        TypeTenant,
-}
-
-// checkHome refuses a document that stands elsewhere. A document is believed by its type: an approved connection of a registry
-// of the same name, or a management group above somebody's subscription, must not hide below another resource.
-func checkHome(id ResourceID) error {
-	home, bound := homes[Fold(namespaceOf(id.Type()))]
-	if !bound {
-		return nil
-	}
-	for at, found := id, true; found; {
-		above, _ := at.Parent()
-		if above.Type() == home && !strings.Contains(above.Key(), "/providers/") {
-			return nil
-		}
-		found = strings.HasPrefix(Fold(at.Type()), Fold(above.Type())+"/") // else at extends another resource
-		at = above
-	}
-	return &Error{Code: CodeInvalid, ID: id, Target: "id", Message: fmt.Sprintf("%s is no place for a resource of type %s", id, id.Type())}
 }
 
 // rules are the checks by folded type.
