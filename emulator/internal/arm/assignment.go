@@ -17,7 +17,7 @@ func checkAssignment(w *write) error {
 			return err
 		}
 	}
-	now := w.Now().UTC().Format(time.RFC3339Nano)
+	now := w.timestamp()
 	setAt(w.body, "properties.createdOn", now)
 	setAt(w.body, "properties.createdBy", w.principal)
 	if w.old != nil {
@@ -118,7 +118,8 @@ func (w *write) checkTwin() error {
 	principal, role := textAt(w.body, "properties.principalId"), roleGUID(textAt(w.body, "properties.roleDefinitionId"))
 	above, _ := cutLast(w.id.Key()) // what is assigned here has this before its name
 	for _, d := range w.state.Children(above, azure.TypeRoleAssignment) {
-		if !strings.EqualFold(textAt(d.Body, "properties.principalId"), principal) {
+		properties, _ := d.Body["properties"].(map[string]any) // there may be thousands: no path is parsed for each
+		if holder, _ := properties["principalId"].(string); !strings.EqualFold(holder, principal) {
 			continue
 		}
 		at, _ := d.ID.Parent()
