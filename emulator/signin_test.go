@@ -227,8 +227,12 @@ func TestIdentityEndpoint(t *testing.T) {
 		place, header string
 		want          int
 	}{
-		{"sites/shop", shop, 200}, {"virtualMachines/jumpbox", jumpbox, 200},
-		{"sites/shop", jumpbox, 401}, {"virtualMachines/jumpbox", shop, 401}, {"203.0.113.7", shop, 401}, {"sites/shop", "", 401},
+		{"sites/shop", shop, 200},
+		{"virtualMachines/jumpbox", jumpbox, 200},
+		{"sites/shop", jumpbox, 401},
+		{"virtualMachines/jumpbox", shop, 401},
+		{"203.0.113.7", shop, 401},
+		{"sites/shop", "", 401},
 	} {
 		r := request(t, http.MethodGet, "http://"+vantage.IdentityHost+"/msi/token?api-version=2019-08-01&resource=https://containerregistry.azure.net", "",
 			"X-Identity-Header", row.header)

@@ -63,13 +63,16 @@ func sample(name string) string {
 // open are what everybody may do who is in the tenant: it tells and changes nothing of anybody's.
 var open = []attempt{
 	{"GET", "/tenants"},
-	{"GET", "/subscriptions"},                                                                    // those in which one has a role
-	{"GET", subscription + "/resources"}, {"GET", subscription + "/resourcegroups/rg/resources"}, // those that one may read (az-cli §5, L1)
+	{"GET", "/subscriptions"}, // those in which one has a role
+	{"GET", subscription + "/resources"},
+	{"GET", subscription + "/resourcegroups/rg/resources"},  // those that one may read (az-cli §5, L1)
 	{"POST", "/providers/microsoft.management/getentities"}, // likewise
 	{"POST", "/providers/microsoft.management/checknameavailability"},
 	{"POST", "/providers/microsoft.resources/checkresourcename"},
 	{"POST", "/providers/microsoft.resources/calculatetemplatehash"},
-	{"GET", "/providers"}, {"GET", "/providers/microsoft.network"}, {"GET", "/providers/microsoft.containerregistry/operations"},
+	{"GET", "/providers"},
+	{"GET", "/providers/microsoft.network"},
+	{"GET", "/providers/microsoft.containerregistry/operations"},
 	{"GET", "/providers/microsoft.authorization/provideroperations"},
 	{"GET", "/providers/microsoft.authorization/provideroperations/microsoft.network"},
 	{"PUT", "/providers/Microsoft.Management/managementGroups/first"},   // a new one, below the root group, as in Azure
