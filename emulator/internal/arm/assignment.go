@@ -17,7 +17,7 @@ func checkAssignment(w *write) error {
 			return err
 		}
 	}
-	now := w.timestamp()
+	now := w.Now().UTC().Format(time.RFC3339Nano)
 	setAt(w.body, "properties.createdOn", now)
 	setAt(w.body, "properties.createdBy", w.principal)
 	if w.old != nil {
