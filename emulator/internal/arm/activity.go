@@ -69,7 +69,7 @@ func (c *call) record(status int, err error) {
 	if c.deed.action == "" || subscription == "" || c.r.Method == http.MethodGet {
 		return
 	}
-	body, now := c.event(status, err), c.Now().UTC().Format(time.RFC3339Nano)
+	body, now := c.event(status, err), c.timestamp()
 	body["eventTimestamp"], body["submissionTimestamp"] = now, now
 	c.activity.add(subscription, body)
 }

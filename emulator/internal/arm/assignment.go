@@ -2,10 +2,29 @@ package arm
 
 import (
 	"strings"
-	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/gate"
+)
+
+// The refusals of role assignments.
+var (
+	errAssignmentMissing = refusal{404, "RoleAssignmentNotFound", "The role assignment '%s' is not found."}
+	errAssignmentExists  = refusal{409, "RoleAssignmentExists", "The role assignment already exists. The ID of the conflicting" +
+		" role assignment is %s."}
+	errAssignmentID    = refusal{400, "InvalidRoleAssignmentId", "The role assignment ID '%.80s' is not valid. The role assignment ID must be a GUID."}
+	errAssignmentFixed = refusal{
+		400, "RoleAssignmentUpdateNotPermitted",
+		"Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+	}
+	errPrincipalMissing = refusal{400, "PrincipalNotFound", "Principal %.80s does not exist in the directory %s. Check that you" +
+		" have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error" +
+		" might be related to a replication delay. In this case, set the role assignment principalType property to a value," +
+		" such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"}
+	errPrincipalType = refusal{400, "UnmatchedPrincipalType", "The PrincipalId '%s' has type '%s' , which is different from" +
+		" specified PrinciaplType '%.60s'."}
+	errCondition        = refusal{400, "InvalidCondition", "The role assignment condition is not valid: %v."}
+	errConditionVersion = refusal{400, "InvalidConditionVersion", "The condition version '%.20s' is not supported; it is 2.0."}
 )
 
 // checkAssignment checks that a role assignment means something: who, which role, under which condition. An assignment
@@ -17,7 +36,7 @@ func checkAssignment(w *write) error {
 			return err
 		}
 	}
-	now := w.Now().UTC().Format(time.RFC3339Nano)
+	now := w.timestamp()
 	setAt(w.body, "properties.createdOn", now)
 	setAt(w.body, "properties.createdBy", w.principal)
 	if w.old != nil {

@@ -40,6 +40,39 @@ func (c *call) may(action string, scope azure.ResourceID) bool {
 	return c.Backend.Authorize(c.principal, action, scope.Key()).Allowed
 }
 
+// authorizeSubscription asks for a right on the subscription that the path begins with, which it returns.
+func (c *call) authorizeSubscription(action string) (azure.ResourceID, error) {
+	id, err := azure.ParseResourceID("/subscriptions/" + c.segment(1))
+	if err != nil {
+		return id, refusePath(err)
+	}
+	if err := c.checkSubscription(id); err != nil {
+		return id, err
+	}
+	return id, c.authorize(action, id)
+}
+
+// documentAbove finds the document that a path names before its last word, for a caller who may do something with it.
+func (c *call) documentAbove(verb string) (*azure.Document, error) {
+	above, _ := cutLast(c.path)
+	id, err := azure.ParseResourceID(above)
+	if err != nil {
+		return nil, refusePath(err)
+	}
+	if err := c.checkSubscription(id); err != nil {
+		return nil, err
+	}
+	k := c.kindOf(id.Type())
+	if err := c.authorize(k.action(verb), id); err != nil {
+		return nil, err
+	}
+	d, found := c.state.Get(id.Key())
+	if !found {
+		return nil, c.missing(id, k)
+	}
+	return d, nil
+}
+
 // link is something that a document refers to, and that its author needs a right on: to use an identity or a subnet is as
 // much as to have it.
 type link struct {

@@ -10,26 +10,16 @@ import (
 // exportGroup shows the resources of a group as a template that would make them (az group export). Their names stay what
 // they are, as with the option SkipResourceNameParameterization.
 func exportGroup(c *call) (answer, error) {
-	path, _ := cutLast(c.path)
-	group, err := azure.ParseResourceID(path)
+	group, err := c.documentAbove("exportTemplate/action")
 	if err != nil {
-		return answer{}, refusePath(err)
-	}
-	if err := c.checkSubscription(group); err != nil {
 		return answer{}, err
-	}
-	if err := c.authorize("Microsoft.Resources/subscriptions/resourceGroups/exportTemplate/action", group); err != nil {
-		return answer{}, err
-	}
-	if _, exists := c.state.Get(group.Key()); !exists {
-		return answer{}, c.missing(group, c.kindOf(azure.TypeResourceGroup))
 	}
 	given, err := c.optionalObject()
 	if err != nil {
 		return answer{}, err
 	}
 	wanted, resources := textsAt(given, "resources[]"), []any{}
-	for _, d := range groupResources(c.state, group) {
+	for _, d := range groupResources(c.state, group.ID) {
 		if c.may(c.kindOf(d.Type()).action("read"), d.ID) && exported(d, wanted) {
 			resources = append(resources, c.exportResource(d))
 		}

@@ -222,7 +222,7 @@ func resourceBody(r *template.Resource) map[string]any {
 func (run *deploying) note(doing string, r *template.Resource, begun time.Time, err error) {
 	state, code := stateSucceeded, http.StatusText(http.StatusOK)
 	properties := map[string]any{
-		"timestamp": run.Now().UTC().Format(time.RFC3339Nano), "duration": isoDuration(run.Now().Sub(begun)), "trackingId": run.correlation,
+		"timestamp": run.timestamp(), "duration": isoDuration(run.Now().Sub(begun)), "trackingId": run.correlation,
 		"targetResource": resourceBody(r),
 	}
 	if err != nil {

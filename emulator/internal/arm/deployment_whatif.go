@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -101,7 +100,7 @@ func validateDeployment(c *call) (answer, error) {
 	removeAt(body, "properties.outputResources")
 	removeAt(body, "properties.outputs")
 	setAt(body, "properties.validatedResources", resources)
-	setAt(body, "properties.timestamp", c.Now().UTC().Format(time.RFC3339Nano))
+	setAt(body, "properties.timestamp", c.timestamp())
 	return ok(body), nil
 }
 

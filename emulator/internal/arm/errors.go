@@ -54,7 +54,8 @@ func (r refusal) about(target string, args ...any) *Error {
 	return err
 }
 
-// The table of errors. The wording is ARM's and its providers' where it is known; where it is not, it says what to do.
+// The table of errors that the engine gives; a provider's own rows are in its files. The wording is that of ARM and its
+// providers where it is known; where it is not, it says what to do.
 var (
 	errVersionMissing = refusal{
 		400, "MissingApiVersionParameter",
@@ -121,45 +122,6 @@ var (
 	errResourceGroupName  = refusal{400, "InvalidResourceGroup", "The provided resource group name '%.100s' is not valid: %s."}
 	errResourceGroupMoved = refusal{409, "InvalidResourceGroupLocation", "Invalid resource group location '%s'. The Resource group already exists in location '%s'."}
 	errReadOnlyType       = refusal{405, "MethodNotAllowed", "A resource of type '%s' does not support the method '%s'."}
-
-	errRegistryName = refusal{409, "AlreadyInUse", "The registry DNS name %s.azurecr.io is already in use. You can check if the" +
-		" name is already claimed using following API: https://docs.microsoft.com/rest/api/containerregistry/registries/checknameavailability"}
-	errHasEndpoints = refusal{409, "Conflict", "The registry '%s' has private endpoint connections and cannot be deleted before" +
-		" they are: %s."}
-	errAdminDisabled = refusal{400, "UnAuthorizedForCredentialOperations", "Cannot perform credential operations for %s as admin" +
-		" user is disabled. Kindly enable admin user as per docs: https://docs.microsoft.com/azure/container-registry/container-registry-authentication#admin-account"}
-	errPasswordName   = refusal{400, "InvalidParameter", "The password name '%.60s' is not one of %s."}
-	errSystemScopeMap = refusal{400, "SystemScopeMapNotModifiable", "The scope map '%s' is defined by the system and cannot be changed."}
-	errScopeMapInUse  = refusal{409, "Conflict", "The scope map '%s' is used by the token '%s'."}
-	errDisconnected   = refusal{400, "InvalidParameter", "The connection '%s' is disconnected: its private endpoint is gone."}
-	errGroupID        = refusal{400, "InvalidGroupId", "The only group of the registry '%s' is 'registry'."}
-	errStatus         = refusal{400, "InvalidParameter", "The status '%.60s' is not one of Approved, Rejected, Pending."}
-
-	errAssignmentMissing = refusal{404, "RoleAssignmentNotFound", "The role assignment '%s' is not found."}
-	errAssignmentExists  = refusal{409, "RoleAssignmentExists", "The role assignment already exists. The ID of the conflicting" +
-		" role assignment is %s."}
-	errAssignmentID    = refusal{400, "InvalidRoleAssignmentId", "The role assignment ID '%.80s' is not valid. The role assignment ID must be a GUID."}
-	errAssignmentFixed = refusal{
-		400, "RoleAssignmentUpdateNotPermitted",
-		"Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
-	}
-	errPrincipalMissing = refusal{400, "PrincipalNotFound", "Principal %.80s does not exist in the directory %s. Check that you" +
-		" have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error" +
-		" might be related to a replication delay. In this case, set the role assignment principalType property to a value," +
-		" such as ServicePrincipal, User, or Group.  See https://aka.ms/docs-principaltype"}
-	errPrincipalType = refusal{400, "UnmatchedPrincipalType", "The PrincipalId '%s' has type '%s' , which is different from" +
-		" specified PrinciaplType '%.60s'."}
-	errCondition        = refusal{400, "InvalidCondition", "The role assignment condition is not valid: %v."}
-	errConditionVersion = refusal{400, "InvalidConditionVersion", "The condition version '%.20s' is not supported; it is 2.0."}
-
-	errNotAssignable = refusal{400, "RoleAssignmentScopeNotAssignableToRoleDefinition", "The role '%s' cannot be assigned at the scope" +
-		" '%s', which is not below one of its assignable scopes."}
-	errRoleMissing = refusal{404, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%.120s' does not exist."}
-	errRoleID      = refusal{400, "InvalidRoleDefinitionId", "The role definition ID '%.80s' is not valid. The role definition ID must be a GUID."}
-	errRoleBuiltIn = refusal{400, "RoleDefinitionUpdateNotPermitted", "The role definition '%s' is built in and cannot be changed."}
-	errRoleName    = refusal{409, "RoleDefinitionWithSameNameExists", "A custom role with the same name or ID already exists in this directory: '%s'."}
-	errRoleInUse   = refusal{400, "RoleDefinitionHasAssignments", "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments): %s."}
-	errRoleInvalid = refusal{400, "InvalidRoleDefinition", "The role definition is not valid: %s."}
 )
 
 // statusOf gives the statuses of the domain's error codes; every other code is a 400.

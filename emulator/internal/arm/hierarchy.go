@@ -54,7 +54,7 @@ func subscriptionBody(c *call, d *azure.Document) map[string]any {
 }
 
 func getSubscription(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/read"); err != nil {
+	if _, err := c.authorizeSubscription("Microsoft.Resources/subscriptions/read"); err != nil {
 		return answer{}, err
 	}
 	d, _ := c.state.Get("/subscriptions/" + c.segment(1))

@@ -147,7 +147,7 @@ func (w *write) foundGroup() error {
 	if err != nil {
 		return refusePath(err)
 	}
-	now := w.Now().UTC().Format(time.RFC3339Nano)
+	now := w.timestamp()
 	w.change.Put = append(w.change.Put, azure.Document{ID: assignment, Body: map[string]any{"properties": map[string]any{
 		"principalId": w.principal, "principalType": w.principalType(w.principal), "roleDefinitionId": owner,
 		"createdBy": w.principal, "createdOn": now, "updatedBy": w.principal, "updatedOn": now,

@@ -19,30 +19,12 @@ func networkRoutes() []route {
 	}
 }
 
-// networkAbove finds the virtual network that the call is about, for a caller who may do the action.
-func (c *call) networkAbove(action string) (*azure.Document, error) {
-	above, _ := cutLast(c.path)
-	id, err := azure.ParseResourceID(above)
-	if err != nil {
-		return nil, refusePath(err)
-	}
-	k := c.kindOf(azure.TypeVirtualNetwork)
-	if err := c.authorize(k.action(action), id); err != nil {
-		return nil, err
-	}
-	d, found := c.state.Get(id.Key())
-	if !found {
-		return nil, c.missing(id, k)
-	}
-	return d, nil
-}
-
 // offered is how many free addresses are told of when the one that is asked for is taken.
 const offered = 5
 
 // checkAddress tells whether an address of a network is free.
 func checkAddress(c *call) (answer, error) {
-	d, err := c.networkAbove("checkIpAddressAvailability/read")
+	d, err := c.documentAbove("checkIpAddressAvailability/read")
 	if err != nil {
 		return answer{}, err
 	}
@@ -68,7 +50,7 @@ func texts(addresses []netip.Addr) []any {
 
 // networkUsages tells how full the subnets of a network are.
 func networkUsages(c *call) (answer, error) {
-	d, err := c.networkAbove("usages/read")
+	d, err := c.documentAbove("usages/read")
 	if err != nil {
 		return answer{}, err
 	}
@@ -120,14 +102,8 @@ func regionUsages(c *call) (answer, error) {
 
 // region reads subscription and region of a call about a region, for a caller who may do the action there.
 func (c *call) region(action string) (azure.ResourceID, string, error) {
-	id, err := azure.ParseResourceID("/subscriptions/" + c.segment(1))
-	if err != nil {
-		return id, "", refusePath(err)
-	}
-	if err := c.checkSubscription(id); err != nil {
-		return id, "", err
-	}
-	return id, azure.RegionName(c.segment(5)), c.authorize("Microsoft.Network/locations/"+action, id)
+	id, err := c.authorizeSubscription("Microsoft.Network/locations/" + action)
+	return id, azure.RegionName(c.segment(5)), err
 }
 
 // services that a subnet may have a service endpoint for.

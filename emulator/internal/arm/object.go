@@ -103,14 +103,3 @@ func keepReadOnly(body map[string]any, old *azure.Document, paths []string) {
 		}
 	}
 }
-
-// dropNulls removes the members that are null: in a whole document they mean the same as missing ones.
-func dropNulls(object map[string]any) {
-	for name, value := range object {
-		if below, isObject := value.(map[string]any); isObject {
-			dropNulls(below)
-		} else if value == nil {
-			delete(object, name)
-		}
-	}
-}

@@ -115,7 +115,7 @@ func (c *call) findProvider(namespace string) map[string]any {
 const readProviders = "Microsoft.Resources/subscriptions/providers/read"
 
 func listProviders(c *call) (answer, error) {
-	if err := c.authorizeSubscription(readProviders); err != nil {
+	if _, err := c.authorizeSubscription(readProviders); err != nil {
 		return answer{}, err
 	}
 	return listTenantProviders(c)
@@ -132,7 +132,7 @@ func listTenantProviders(c *call) (answer, error) {
 }
 
 func getProvider(c *call) (answer, error) {
-	if err := c.authorizeSubscription(readProviders); err != nil {
+	if _, err := c.authorizeSubscription(readProviders); err != nil {
 		return answer{}, err
 	}
 	return ok(c.findProvider(c.segment(3))), nil
@@ -141,14 +141,14 @@ func getProvider(c *call) (answer, error) {
 func getTenantProvider(c *call) (answer, error) { return ok(c.findProvider(c.segment(1))), nil }
 
 func registerProvider(c *call) (answer, error) {
-	if err := c.authorizeSubscription(c.segment(3) + "/register/action"); err != nil {
+	if _, err := c.authorizeSubscription(c.segment(3) + "/register/action"); err != nil {
 		return answer{}, err
 	}
 	return ok(c.findProvider(c.segment(3))), nil
 }
 
 func unregisterProvider(c *call) (answer, error) {
-	if err := c.authorizeSubscription(c.segment(3) + "/unregister/action"); err != nil {
+	if _, err := c.authorizeSubscription(c.segment(3) + "/unregister/action"); err != nil {
 		return answer{}, err
 	}
 	return answer{}, errUnregister.with(c.segment(3))

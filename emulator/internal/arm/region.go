@@ -23,7 +23,7 @@ var regions = []region{
 }
 
 func listLocations(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/locations/read"); err != nil {
+	if _, err := c.authorizeSubscription("Microsoft.Resources/subscriptions/locations/read"); err != nil {
 		return answer{}, err
 	}
 	above := "/subscriptions/" + c.segment(1) + "/locations/"

@@ -47,7 +47,7 @@ func (c *call) registryTaken(name string) bool {
 
 // checkName answers checkNameAvailability.
 func checkName(c *call) (answer, error) {
-	if err := c.authorizeSubscription(registryProvider + "/checkNameAvailability/read"); err != nil {
+	if _, err := c.authorizeSubscription(registryProvider + "/checkNameAvailability/read"); err != nil {
 		return answer{}, err
 	}
 	given, err := c.object()
@@ -169,16 +169,4 @@ func checkConnection(w *write) error {
 		"description": textAt(given, "properties.privateLinkServiceConnectionState.description"),
 	})
 	return nil
-}
-
-// authorizeSubscription asks for a right on the path's subscription.
-func (c *call) authorizeSubscription(action string) error {
-	id, err := azure.ParseResourceID("/subscriptions/" + c.segment(1))
-	if err != nil {
-		return refusePath(err)
-	}
-	if err := c.checkSubscription(id); err != nil {
-		return err
-	}
-	return c.authorize(action, id)
 }

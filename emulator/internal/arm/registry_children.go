@@ -1,8 +1,6 @@
 package arm
 
 import (
-	"time"
-
 	"github.com/google/uuid"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -41,7 +39,7 @@ func pingWebhook(c *call, d *azure.Document, _ map[string]any) (answer, error) {
 	event := map[string]any{
 		"id": id,
 		"eventRequestMessage": map[string]any{
-			"content": map[string]any{"id": id, "timestamp": c.Now().UTC().Format(time.RFC3339Nano), "action": "ping"},
+			"content": map[string]any{"id": id, "timestamp": c.timestamp(), "action": "ping"},
 			"method":  "POST", "version": "1.1", "headers": map[string]any{"Content-Type": "application/json; charset=utf-8"},
 			"requestUri": textAt(changed.Body, "properties.serviceUri"),
 		},

@@ -3,7 +3,6 @@ package arm
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -15,7 +14,7 @@ func checkReplication(w *write) error {
 	}
 	if textAt(w.body, "properties.status.timestamp") == "" {
 		setAt(w.body, "properties.status", map[string]any{
-			"displayStatus": "Ready", "message": "", "timestamp": w.Now().UTC().Format(time.RFC3339Nano),
+			"displayStatus": "Ready", "message": "", "timestamp": w.timestamp(),
 		})
 	}
 	return nil

@@ -12,20 +12,9 @@ import (
 
 // listUsages tells how much a registry has of what its SKU bounds. A GET, for what an action's right is asked for.
 func listUsages(c *call) (answer, error) {
-	above, _ := cutLast(c.path)
-	id, err := azure.ParseResourceID(above)
+	d, err := c.documentAbove("listUsages/read")
 	if err != nil {
-		return answer{}, refusePath(err)
-	}
-	if err := c.checkSubscription(id); err != nil {
 		return answer{}, err
-	}
-	if err := c.authorize(azure.TypeRegistry+"/listUsages/read", id); err != nil {
-		return answer{}, err
-	}
-	d, found := c.state.Get(id.Key())
-	if !found {
-		return answer{}, c.missing(id, c.kindOf(azure.TypeRegistry))
 	}
 	view, err := azure.ReadRegistry(*d)
 	if err != nil {
@@ -39,7 +28,7 @@ func listUsages(c *call) (answer, error) {
 	for _, u := range azure.Usages(c.state, view, size) {
 		items = append(items, map[string]any{"name": u.Name, "limit": u.Limit, "currentValue": u.Value, "unit": u.Unit})
 	}
-	return ok(map[string]any{"value": items}), nil
+	return list(items), nil
 }
 
 // dataOperations are those of the provider's rights that are of the registry's content.
@@ -84,5 +73,5 @@ func listOperations(c *call) (answer, error) {
 	for _, name := range slices.SortedFunc(maps.Keys(operations), func(a, b string) int { return cmp.Compare(azure.Fold(a), azure.Fold(b)) }) {
 		items = append(items, operations[name])
 	}
-	return ok(map[string]any{"value": items}), nil
+	return list(items), nil
 }

@@ -10,6 +10,18 @@ import (
 	"github.com/acrlocal/acrlocal/gate"
 )
 
+// The refusals of role definitions.
+var (
+	errNotAssignable = refusal{400, "RoleAssignmentScopeNotAssignableToRoleDefinition", "The role '%s' cannot be assigned at the scope" +
+		" '%s', which is not below one of its assignable scopes."}
+	errRoleMissing = refusal{404, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%.120s' does not exist."}
+	errRoleID      = refusal{400, "InvalidRoleDefinitionId", "The role definition ID '%.80s' is not valid. The role definition ID must be a GUID."}
+	errRoleBuiltIn = refusal{400, "RoleDefinitionUpdateNotPermitted", "The role definition '%s' is built in and cannot be changed."}
+	errRoleName    = refusal{409, "RoleDefinitionWithSameNameExists", "A custom role with the same name or ID already exists in this directory: '%s'."}
+	errRoleInUse   = refusal{400, "RoleDefinitionHasAssignments", "There are existing role assignments referencing role (code: RoleDefinitionHasAssignments): %s."}
+	errRoleInvalid = refusal{400, "InvalidRoleDefinition", "The role definition is not valid: %s."}
+)
+
 // roleByGUID finds a role definition, built in or custom. A GUID is one role in the whole tenant, whatever scope the ID
 // has before it.
 func (c *call) roleByGUID(guid string) (*azure.Document, bool) {

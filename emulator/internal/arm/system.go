@@ -17,9 +17,12 @@ var datedSince = map[string]string{
 	"microsoft.containerservice":        "2021-11-01",
 }
 
+// timestamp is the time in the form in which documents have it.
+func (s *server) timestamp() string { return s.Now().UTC().Format(time.RFC3339Nano) }
+
 // stamp writes down who made a document and who changed it last, and when. What a client says of that is ignored.
 func (c *call) stamp(body map[string]any, old *azure.Document) {
-	now, who, kind := c.Now().UTC().Format(time.RFC3339Nano), c.clientName(), c.principalKind()
+	now, who, kind := c.timestamp(), c.clientName(), c.principalKind()
 	data := map[string]any{"createdBy": who, "createdByType": kind, "createdAt": now}
 	if old != nil {
 		was, _ := old.Body["systemData"].(map[string]any)

@@ -196,7 +196,7 @@ func givenTags(given map[string]any) (map[string]any, error) {
 func (c *call) retag(d *azure.Document, tags map[string]any) (answer, error) {
 	after := d.Clone()
 	after.Body["tags"] = tags
-	dropNulls(after.Body)
+	azure.DropNulls(after.Body)
 	if err := checkTags(after.Body); err != nil {
 		return answer{}, err
 	}
@@ -209,7 +209,7 @@ func (c *call) retag(d *azure.Document, tags map[string]any) (answer, error) {
 
 // listTagNames tells which tags there are in a subscription, on what the principal may read, and how often.
 func listTagNames(c *call) (answer, error) {
-	if err := c.authorizeSubscription("Microsoft.Resources/subscriptions/tagNames/read"); err != nil {
+	if _, err := c.authorizeSubscription("Microsoft.Resources/subscriptions/tagNames/read"); err != nil {
 		return answer{}, err
 	}
 	subscription := "/subscriptions/" + c.segment(1)

@@ -59,7 +59,7 @@ func keepNulls(changes map[string]any) {
 	if !isObject {
 		delete(changes, "properties")
 	}
-	dropNulls(properties)
+	azure.DropNulls(properties)
 }
 
 // write carries out PUT or PATCH. The body is read before the write gets its turn, so that a slow client holds up nobody,
@@ -222,7 +222,7 @@ func (w *write) fill() {
 	if properties, isObject := w.body["properties"].(map[string]any); isObject {
 		delete(properties, "provisioningState") // every write succeeds at once, which azure.Complete says
 	}
-	dropNulls(w.body)
+	azure.DropNulls(w.body)
 	w.stamp(w.body, w.old)
 	if location := textAt(w.body, "location"); location != "" {
 		w.body["location"] = azure.RegionName(location)

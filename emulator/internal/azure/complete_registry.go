@@ -43,7 +43,7 @@ func (w *completion) registry(d *Document) error {
 	if f.in("sku").err() != nil || f.in("properties").err() != nil {
 		return f.err() // which the defaults would cover up
 	}
-	dropNulls(d.Body) // which mean the same as missing ones; az prints them
+	DropNulls(d.Body) // az prints them
 	sku := object(d.Body, "sku")
 	setDefault(sku, "name", SKUStandard)
 	sku["tier"] = sku["name"]
@@ -63,17 +63,6 @@ func (w *completion) registry(d *Document) error {
 	w.systemScopeMaps(d.ID)
 	w.passwords(CredentialsID(d.ID), "password", "password2")
 	return nil
-}
-
-// dropNulls removes the members that are null, at any depth.
-func dropNulls(object map[string]any) {
-	for name, value := range object {
-		if below, isObject := value.(map[string]any); isObject {
-			dropNulls(below)
-		} else if value == nil {
-			delete(object, name)
-		}
-	}
 }
 
 // hasEndpoints reports whether approved private endpoints lead to a registry.

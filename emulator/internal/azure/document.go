@@ -99,6 +99,18 @@ func MergePatch(body, patch map[string]any) map[string]any {
 	return merged
 }
 
+// DropNulls removes the members that are null, in place and at any depth of objects: in a whole document they mean the same as
+// missing ones.
+func DropNulls(object map[string]any) {
+	for name, value := range object {
+		if below, isObject := value.(map[string]any); isObject {
+			DropNulls(below)
+		} else if value == nil {
+			delete(object, name)
+		}
+	}
+}
+
 // Change is the difference between one State and the next.
 type Change struct {
 	// Put adds documents, or replaces those with the same ID.
