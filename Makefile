@@ -53,7 +53,7 @@ cover: ## gate and identity must be covered in full
 mutate: ## change gate in listed ways; a row must fail each time
 	$(GO) test -count=1 -run TestMutations -timeout 20m ./gate -mutations
 
-clients: build $(BIN)/docker-credential-acr-env ## real clients: docker, containerd, skopeo, curl; an absent one is skipped by name, unless CI=true
+clients: build $(BIN)/docker-credential-acr-env ## real clients: az, docker, docker-compose, containerd, skopeo, curl; an absent one is skipped by name, unless CI=true
 	ACRLOCAL=$(CURDIR)/$(BIN)/acrlocal $(GO) test -count=1 -timeout 30m -tags clients ./e2e/...
 
 bench: build ## start, first token, memory and the cost of the gate, beside bare distribution
