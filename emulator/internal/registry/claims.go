@@ -36,6 +36,8 @@ type Claims struct {
 	// Mode is the role assignment mode of the registry when it issued the token; changing it voids the token
 	// (acr-behaviour §5.2).
 	Mode gate.RoleAssignmentMode `json:"role_assignment_mode"`
+	// Registry is the resource ID of the registry: another one may get its name when it is gone.
+	Registry string `json:"registry"`
 }
 
 // GetTenant returns the tenant's ID, which identity.Verifier asks for.

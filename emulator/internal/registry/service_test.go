@@ -26,7 +26,7 @@ func tokenByBasic(registry, auth, query string) ask {
 	return ask{url: "https://" + registry + ".azurecr.io/oauth2/token?service=" + registry + ".azurecr.io&" + query, auth: auth}
 }
 
-// The claims are those of acr-behaviour §4.5, and the evidence; nothing else.
+// The claims are those of acr-behaviour §4.5, the evidence, and of which registry they are; nothing else.
 func TestTokenClaims(t *testing.T) {
 	w := newWorld(t)
 	refresh := w.refresh("myregistry", pullerID)
@@ -35,7 +35,7 @@ func TestTokenClaims(t *testing.T) {
 			"iss": "Azure Container Registry", "aud": "myregistry.azurecr.io", "version": "1.0", "tenant": tenant, "roles": []any{},
 			"sub": "oid-worker", "oid": "OID-worker", "appid": "app-worker", "idtyp": "app", "xms_mirid": worker, "holder": "principal",
 			"nbf": float64(noon.Unix()), "iat": float64(noon.Unix()), "exp": float64(noon.Add(life).Unix()),
-			"role_assignment_mode": "LegacyRegistryPermissions",
+			"role_assignment_mode": "LegacyRegistryPermissions", "registry": group + "Microsoft.ContainerRegistry/registries/myregistry",
 		}
 	}
 	want := common(3 * time.Hour)

@@ -76,6 +76,7 @@ type presented struct {
 	proof      Proof
 	// The others are set if the credential is one of our own tokens.
 	token, audience string
+	registry        string // resource ID
 	expires         time.Time
 }
 
@@ -139,6 +140,7 @@ func (t *Tokens) claims(o order, lifetime time.Duration) Claims {
 	c := Claims{
 		Registered: identity.NewRegistered(issuerName, o.name, audience(o.registry), now, until),
 		Proof:      o.proof, Version: tokenVersion, Tenant: t.options.Tenant, Roles: []string{}, Mode: o.registry.Mode,
+		Registry: o.registry.ID,
 	}
 	c.ID = rand.Text()
 	return c
@@ -150,11 +152,10 @@ func audience(r gate.Registry) string { return strings.ToLower(r.LoginServer) }
 // open reads one of our own tokens, of either kind. A token that was verified before costs a look into the cache. The
 // cache serves all registries, so that a token found there must still be one of this registry.
 func (t *Tokens) open(r gate.Registry, token string) *presented {
-	want := audience(r)
-	if found, ok := t.cache.Get(token); ok && found.audience == want {
+	if found, ok := t.cache.Get(token); ok && found.audience == audience(r) && found.registry == r.ID {
 		return found
 	}
-	found, window, err := t.verify(token, want)
+	found, window, err := t.verify(token, r)
 	if err != nil {
 		return failed(err)
 	}
@@ -166,13 +167,16 @@ func (t *Tokens) open(r gate.Registry, token string) *presented {
 // kinds are the values of the claim grant_type.
 var kinds = map[string]gate.CredentialKind{refreshGrant: gate.RefreshToken, accessGrant: gate.AccessToken}
 
-func (t *Tokens) verify(token, audience string) (*presented, identity.Window, error) {
-	o := t.options
+func (t *Tokens) verify(token string, r gate.Registry) (*presented, identity.Window, error) {
+	o, want := t.options, audience(r)
 	claims, err := identity.VerifyAs[Claims](identity.Verifier{
-		Keys: o.Keys, Issuers: []string{issuerName}, Audiences: []string{audience}, Tenant: o.Tenant, Now: o.Now,
+		Keys: o.Keys, Issuers: []string{issuerName}, Audiences: []string{want}, Tenant: o.Tenant, Now: o.Now,
 	}, token)
 	if err != nil {
 		return nil, identity.Window{}, err
+	}
+	if claims.Registry != r.ID {
+		return nil, identity.Window{}, &identity.VerifyError{Code: identity.AudienceWrong, Detail: fmt.Sprintf("the token is for %.200s, which had the name before", claims.Registry)}
 	}
 	kind, ok := kinds[claims.GrantType]
 	if !ok {
@@ -180,7 +184,7 @@ func (t *Tokens) verify(token, audience string) (*presented, identity.Window, er
 	}
 	p := &presented{
 		credential: claims.credential(kind, claims.Subject), proof: claims.Proof,
-		token: strings.Clone(token), audience: audience, expires: claims.ExpiresAt.Time,
+		token: strings.Clone(token), audience: want, registry: r.ID, expires: claims.ExpiresAt.Time,
 	}
 	p.credential.Mode, p.credential.Scopes = claims.Mode, scopesOf(claims.Access)
 	return p, claims.Window(), nil
