@@ -70,6 +70,12 @@ func (c *call) readDeployment(id azure.ResourceID) (*deploymentRequest, error) {
 	if text == nil {
 		return nil, errDeploymentProperties.with("'properties.template' is missing or no object")
 	}
+	if err := checkObjects(map[string]any{"tags": body["tags"]}); err != nil {
+		return nil, err
+	}
+	if err := checkTags(body); err != nil {
+		return nil, err
+	}
 	q := &deploymentRequest{mode: textAt(properties, "mode"), tags: body["tags"]}
 	q.location = azure.RegionName(textAt(body, "location"))
 	q.outer = strings.EqualFold(textAt(properties, "expressionEvaluationOptions.scope"), "outer")
