@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ type judge struct {
 // newJudge starts an emulator that knows the real time, which the SDK asks of nobody, and logs in as the owner.
 func newJudge(t *testing.T) *judge {
 	t.Helper()
-	e := emulatortest.StartWith(t, emulator.Options{Now: time.Now})
+	e := start(t)
 	j := &judge{Emulator: e, transport: at(e, inside)}
 	ends := e.Endpoints()
 	credential, err := azidentity.NewClientSecretCredential(ends.TenantID, ends.ClientID, ends.ClientSecret,
@@ -49,6 +50,27 @@ func newJudge(t *testing.T) *judge {
 	}
 	j.credential = credential
 	return j
+}
+
+// TestMain gives all tests the same signing keys: the SDK keeps the tokens of managed identities for all that run in one
+// process, and would come to one emulator with the tokens of another.
+func TestMain(m *testing.M) {
+	directory, err := os.MkdirTemp("", "acrlocal-sdk-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sdk:", err)
+		os.Exit(1)
+	}
+	os.Setenv(stateVariable, directory)
+	code := m.Run()
+	os.RemoveAll(directory)
+	os.Exit(code)
+}
+
+const stateVariable = "SDK_TEST_STATE"
+
+func start(t *testing.T, seeds ...emulator.Seed) *emulatortest.Emulator {
+	t.Helper()
+	return emulatortest.StartWith(t, emulator.Options{Now: time.Now, State: os.Getenv(stateVariable), Seeds: seeds})
 }
 
 // at is the way from a place.
