@@ -19,6 +19,7 @@ func TestBench(t *testing.T) {
 	measureDecisions(t, &r)
 	measureSeed(t, &r)
 	measureWrites(t, &r)
+	measureLists(t, &r)
 	measureAz(t, &r)
 
 	e := emulate(t, t.TempDir())

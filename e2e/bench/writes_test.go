@@ -70,7 +70,13 @@ func writeSeed(t testing.TB, documents int) string {
 		id, properties := assignment(i)
 		resources = append(resources, document{"id": id, "type": "Microsoft.Authorization/roleAssignments", "properties": properties})
 	}
-	seed, err := json.Marshal(document{"resources": resources})
+	return writeDocuments(t, resources)
+}
+
+// writeDocuments writes a seed of these documents.
+func writeDocuments(t testing.TB, documents []document) string {
+	t.Helper()
+	seed, err := json.Marshal(document{"resources": documents})
 	if err != nil {
 		t.Fatal(err)
 	}
