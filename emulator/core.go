@@ -160,7 +160,7 @@ func (c *core) sweep(old, next *world, change azure.Change) {
 	for _, key := range change.Delete {
 		before, was := old.state.Get(key)
 		_, still := next.state.Get(key)
-		if was && !still && azure.Fold(before.Type()) == azure.Fold(registryType) {
+		if was && !still && before.Is(registryType) {
 			c.removed(azure.Fold(before.ID.Name()))
 		}
 	}

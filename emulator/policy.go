@@ -137,7 +137,7 @@ func (t *touched) noteSources(s *azure.State, d *azure.Document) {
 			t.sources[id.Key()] = true
 		}
 	}
-	if azure.Fold(d.Type()) != azure.Fold(azure.TypeGroup) {
+	if !d.Is(azure.TypeGroup) {
 		return
 	}
 	group, err := azure.ReadGroup(*d)

@@ -12,7 +12,7 @@ import (
 func (r *seedReader) assignments() error {
 	roles := rolesOf(r.put)
 	for _, d := range r.put {
-		if azure.Fold(d.Type()) != azure.Fold(azure.TypeRoleAssignment) {
+		if !d.Is(azure.TypeRoleAssignment) {
 			continue
 		}
 		if err := nameRole(d, roles); err != nil {
@@ -29,7 +29,7 @@ func rolesOf(documents []azure.Document) map[string]string {
 		roles[azure.Fold(role.Name)], roles[azure.Fold(role.ID)] = role.ID, role.ID
 	}
 	for _, d := range documents {
-		if azure.Fold(d.Type()) != azure.Fold(azure.TypeRoleDefinition) {
+		if !d.Is(azure.TypeRoleDefinition) {
 			continue
 		}
 		if role, err := azure.ReadRoleDefinition(d); err == nil {
@@ -108,7 +108,7 @@ func (r *seedReader) hasRegistry(name string) bool {
 // subscription of which the seed knows nothing.
 func (r *seedReader) reference(d azure.Document, ours map[string]bool) error {
 	above, ok := d.ID.Parent()
-	foreign := azure.Fold(d.Type()) == azure.Fold(azure.TypeRoleAssignment) && !ours[azure.Fold(above.Subscription())]
+	foreign := d.Is(azure.TypeRoleAssignment) && !ours[azure.Fold(above.Subscription())]
 	if ok && isResource(above) && !foreign && !r.exists(above) {
 		return &azure.Error{ID: d.ID, Target: "scope", Code: azure.CodeNotFound, Message: fmt.Sprintf("there is no resource %s", above)}
 	}
@@ -131,7 +131,7 @@ func isResource(id azure.ResourceID) bool {
 
 func checkCondition(d azure.Document) error {
 	properties, _ := d.Body["properties"].(map[string]any)
-	if properties["condition"] == nil || azure.Fold(d.Type()) != azure.Fold(azure.TypeRoleAssignment) {
+	if properties["condition"] == nil || !d.Is(azure.TypeRoleAssignment) {
 		return nil
 	}
 	a, err := azure.ReadRoleAssignment(d)

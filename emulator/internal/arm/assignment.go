@@ -172,7 +172,7 @@ func (c *call) scopesAbove(scope azure.ResourceID) (map[string]bool, error) {
 	keys := map[string]bool{"/": true}
 	for at, found := scope, true; found; at, found = at.Parent() {
 		keys[at.Key()] = true
-		if kind := c.kindOf(at.Type()).name; kind != azure.TypeSubscription && kind != azure.TypeManagementGroup {
+		if !at.Is(azure.TypeSubscription) && !at.Is(azure.TypeManagementGroup) {
 			continue
 		}
 		groups, err := azure.GroupsAbove(c.state, at)

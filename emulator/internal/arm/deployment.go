@@ -3,6 +3,7 @@ package arm
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -79,6 +80,9 @@ var deploymentScopes = []string{
 	"/providers/microsoft.management/managementgroups/{group}",
 }
 
+// deploymentScopeTypes are the types of what stands there.
+var deploymentScopeTypes = []string{azure.TypeTenant, azure.TypeSubscription, azure.TypeResourceGroup, azure.TypeManagementGroup}
+
 // deploymentRoutes are the lists and actions of deployments at every scope.
 func deploymentRoutes() []route {
 	routes := []route{
@@ -148,9 +152,7 @@ func cutTail(path string) string {
 // checkDeploymentID insists on a name that deployments may have, and on a scope that templates are deployed to.
 func checkDeploymentID(id azure.ResourceID) error {
 	above, _ := id.Parent()
-	switch azure.Fold(above.Type()) {
-	case azure.Fold(azure.TypeResourceGroup), azure.Fold(azure.TypeSubscription), azure.Fold(azure.TypeTenant), azure.Fold(azure.TypeManagementGroup):
-	default:
+	if !slices.ContainsFunc(deploymentScopeTypes, above.Is) {
 		return errDeploymentScope.with(above)
 	}
 	if !deploymentName.MatchString(id.Name()) {

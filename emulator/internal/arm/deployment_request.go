@@ -91,7 +91,7 @@ func (c *call) readDeployment(id azure.ResourceID) (*deploymentRequest, error) {
 // check looks whether the scope has such deployments.
 func (q *deploymentRequest) check(id azure.ResourceID) error {
 	above, _ := id.Parent()
-	inGroup := azure.Fold(above.Type()) == azure.Fold(azure.TypeResourceGroup)
+	inGroup := above.Is(azure.TypeResourceGroup)
 	switch {
 	case q.mode == "" || strings.EqualFold(q.mode, "Incremental"):
 		q.mode = "Incremental"
@@ -132,10 +132,10 @@ func (c *call) environment(id azure.ResourceID, q *deploymentRequest, host templ
 			"displayName": subscription,
 		}
 	}
-	switch azure.Fold(scope.Type()) {
-	case azure.Fold(azure.TypeResourceGroup):
+	switch {
+	case scope.Is(azure.TypeResourceGroup):
 		e.ResourceGroup = c.scopeBody(scope)
-	case azure.Fold(azure.TypeManagementGroup):
+	case scope.Is(azure.TypeManagementGroup):
 		e.ManagementGroup = c.scopeBody(scope)
 	}
 	return e

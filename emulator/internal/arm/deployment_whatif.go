@@ -52,7 +52,7 @@ func (s *scratch) Authorize(principalID, action, scope string) gate.Authorizatio
 func hasIdentity(state *azure.State, principalID string) bool {
 	for _, d := range state.All() {
 		path := "identity.principalId"
-		if azure.Fold(d.Type()) == azure.Fold(azure.TypeUserAssignedIdentity) {
+		if d.Is(azure.TypeUserAssignedIdentity) {
 			path = "properties.principalId"
 		}
 		if strings.EqualFold(textAt(d.Body, path), principalID) {
@@ -210,7 +210,7 @@ func (p *prediction) compare(text, version string) {
 
 // others adds the resources of the group that the template does not have.
 func (p *prediction) others(scope azure.ResourceID) {
-	if azure.Fold(scope.Type()) != azure.Fold(azure.TypeResourceGroup) {
+	if !scope.Is(azure.TypeResourceGroup) {
 		return
 	}
 	for _, d := range groupResources(p.before.state, scope) {

@@ -37,7 +37,7 @@ func services(body map[string]any) []map[string]any {
 
 // checkService checks an entry that leads to a registry: it must exist, and its only group is "registry".
 func (w *write) checkService(id azure.ResourceID, service map[string]any) error {
-	if azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) {
+	if !id.Is(azure.TypeRegistry) {
 		return nil
 	}
 	if _, found := w.state.Get(id.Key()); !found {
@@ -69,7 +69,7 @@ func (w *write) dropConnections(wanted map[string]bool) {
 func showEndpoint(c *call, id azure.ResourceID, body map[string]any) {
 	for _, service := range services(body) {
 		registry, err := azure.ParseResourceID(textAt(service, "properties.privateLinkServiceId"))
-		if err != nil || azure.Fold(registry.Type()) != azure.Fold(azure.TypeRegistry) {
+		if err != nil || !registry.Is(azure.TypeRegistry) {
 			continue
 		}
 		setAt(service, "properties.provisioningState", "Succeeded")

@@ -81,7 +81,7 @@ func (c *call) childrenOf(group azure.ResourceID, placements []azure.Placement, 
 
 // entityType is what Microsoft.Management calls the type of what stands below its groups.
 func entityType(id azure.ResourceID) string {
-	if id.Type() == azure.TypeSubscription {
+	if id.Is(azure.TypeSubscription) {
 		return "/subscriptions"
 	}
 	return azure.TypeManagementGroup
@@ -93,7 +93,7 @@ func listManagedSubscriptions(c *call, t target) ([]*azure.Document, error) {
 	placements, err := azure.Placements(c.state)
 	var found []*azure.Document
 	for _, at := range placements {
-		if at.ID.Type() == azure.TypeSubscription && at.ManagementGroups[0].Key() == t.scope.Key() {
+		if at.ID.Is(azure.TypeSubscription) && at.ManagementGroups[0].Key() == t.scope.Key() {
 			found = append(found, managedSubscription(t.scope, at.ID.Name()))
 		}
 	}

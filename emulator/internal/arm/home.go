@@ -22,7 +22,7 @@ func (c *call) atHome() bool {
 	switch {
 	case err != nil, strangers[azure.Fold(namespace)]:
 		return false
-	case !bound, id.Type() == home:
+	case !bound, id.Is(home):
 		return true
 	}
 	_, _, extends := cutNamespace(scope)

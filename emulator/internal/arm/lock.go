@@ -61,7 +61,7 @@ func (c *call) locksAt(scope azure.ResourceID) []*azure.Document {
 // checkLocks refuses to do something ("write" or "delete") to a resource that a lock keeps. It costs a look-up for each
 // scope above, and one for what is below. Locks keep everything but locks.
 func (c *call) checkLocks(doing string, id azure.ResourceID) error {
-	if azure.Fold(id.Type()) == azure.Fold(azure.TypeLock) || len(c.state.OfType(azure.TypeLock)) == 0 {
+	if id.Is(azure.TypeLock) || len(c.state.OfType(azure.TypeLock)) == 0 {
 		return nil
 	}
 	var locked []string
@@ -83,7 +83,7 @@ func (c *call) checkLocks(doing string, id azure.ResourceID) error {
 func (c *call) keepLocks(asked, complete azure.Change) error {
 	for _, key := range complete.Delete {
 		d, found := c.state.Get(key)
-		if !found || azure.Fold(d.Type()) != azure.Fold(azure.TypeLock) || slices.Contains(asked.Delete, key) {
+		if !found || !d.Is(azure.TypeLock) || slices.Contains(asked.Delete, key) {
 			continue
 		}
 		at, _ := d.ID.Parent()

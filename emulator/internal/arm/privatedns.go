@@ -72,7 +72,7 @@ func removeZone(r *removal, d *azure.Document) error {
 // removeRecord refuses to remove what makes a zone a zone.
 func removeRecord(r *removal, d *azure.Document) error {
 	zone, _ := d.ID.Parent()
-	if azure.Fold(d.Type()) == azure.Fold(azure.TypePrivateDNSSOARecord) && !r.gone[zone.Key()] {
+	if d.Is(azure.TypePrivateDNSSOARecord) && !r.gone[zone.Key()] {
 		return errZoneSOA.with()
 	}
 	return nil

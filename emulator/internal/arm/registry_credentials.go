@@ -133,7 +133,7 @@ func (c *call) tokenOf(registry *azure.Document, text string) (*azure.Document, 
 	}
 	above, _ := id.Parent()
 	d, found := c.state.Get(id.Key())
-	if !found || above.Key() != registry.ID.Key() || c.kindOf(id.Type()).name != azure.TypeToken {
+	if !found || above.Key() != registry.ID.Key() || !id.Is(azure.TypeToken) {
 		return nil, errLinkMissing.about("tokenId", text, "tokenId")
 	}
 	return d, nil

@@ -141,7 +141,7 @@ func (c *call) importFrom(r importRequest) (*azure.Document, error) {
 		return nil, nil
 	}
 	id, err := azure.ParseResourceID(r.resourceID)
-	if err != nil || azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) {
+	if err != nil || !id.Is(azure.TypeRegistry) {
 		return nil, errLinkMissing.about("source.resourceId", r.resourceID, "source.resourceId")
 	}
 	d, found := c.state.Get(id.Key())

@@ -55,7 +55,7 @@ func listReplications(c *call, t target) ([]*azure.Document, error) {
 
 // registriesAt are the registry at a scope, or those below it.
 func (c *call) registriesAt(scope azure.ResourceID) []*azure.Document {
-	if d, found := c.state.Get(scope.Key()); found && scope.Type() == azure.TypeRegistry {
+	if d, found := c.state.Get(scope.Key()); found && scope.Is(azure.TypeRegistry) {
 		return []*azure.Document{d}
 	}
 	return c.state.Children(scope.Key(), azure.TypeRegistry)

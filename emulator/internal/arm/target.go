@@ -155,7 +155,7 @@ func (c *call) checkAbove(id azure.ResourceID, doing string) error {
 // checkGroup refuses an ID inside a resource group that does not exist; the group's own is none such.
 func (c *call) checkGroup(id azure.ResourceID) error {
 	group := id.ResourceGroup()
-	if group == "" || id.Type() == azure.TypeResourceGroup {
+	if group == "" || id.Is(azure.TypeResourceGroup) {
 		return nil
 	}
 	if _, exists := c.state.Get("/subscriptions/" + id.Subscription() + "/resourceGroups/" + group); !exists {

@@ -1,6 +1,10 @@
 package azure
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // RoleAssignment is the view of a role assignment (acr-behaviour §5).
 type RoleAssignment struct {
@@ -63,7 +67,7 @@ type ManagedIdentity struct {
 	System bool
 	// PrincipalID and ClientID are the object ID and application ID of that identity; empty until State.Complete.
 	PrincipalID, ClientID string
-	// UserAssigned are the user-assigned identities that the resource uses, in no order.
+	// UserAssigned are the user-assigned identities that the resource uses, in the order of their IDs as written.
 	UserAssigned []ResourceID
 }
 
@@ -103,7 +107,7 @@ func readIdentityType(i fields) string {
 func readUserAssigned(i fields) []ResourceID {
 	used := i.in("userAssignedIdentities")
 	ids := make([]ResourceID, 0, len(used.object))
-	for text := range used.object {
+	for _, text := range slices.Sorted(maps.Keys(used.object)) {
 		id, err := ParseResourceID(text)
 		if err != nil {
 			used.fail(CodeInvalid, "", "%v", err)

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ var holdings = map[string]func(Document) []holding{
 	Fold(TypePrivateEndpoint):  endpointHoldings,
 	Fold(TypeContainerGroup):   groupHoldings,
 }
+
+// holders are the folded types of those, in the order in which they are asked.
+var holders = slices.Sorted(maps.Keys(holdings))
 
 // interfaceHoldings are held by the private endpoint that the interface belongs to, if it belongs to one. Networks may have
 // very many interfaces, so that they are read without the views' care for errors.
@@ -87,7 +91,7 @@ func (w *completion) book() *addressBook {
 		return w.addresses
 	}
 	w.addresses = &addressBook{holders: map[string]map[netip.Addr]string{}, next: map[string]netip.Addr{}}
-	for kind := range holdings {
+	for _, kind := range holders {
 		for _, d := range w.old.OfType(kind) {
 			if w.puts[d.ID.Key()] == nil && !w.deletes[d.ID.Key()] {
 				w.addresses.noteAll(*d)

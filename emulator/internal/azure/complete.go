@@ -154,7 +154,7 @@ func (w *completion) ofType(key, resourceType string) []*Document {
 	}
 	for _, at := range w.order {
 		d := w.puts[at]
-		if Fold(d.Type()) == Fold(resourceType) && (key == "/" || below(key, at)) {
+		if d.Is(resourceType) && (key == "/" || below(key, at)) {
 			found = append(found, d)
 		}
 	}
@@ -230,7 +230,7 @@ func (w *completion) complete(d *Document) error {
 func completeGraph(d *Document) {
 	d.Body["id"] = d.ID.Name()
 	for kind, collection := range graphKinds {
-		if Fold(d.Type()) == Fold("Microsoft.Graph/"+collection) {
+		if d.Is("Microsoft.Graph/" + collection) {
 			d.Body["@odata.type"] = kind
 		}
 	}
@@ -259,7 +259,7 @@ func (w *completion) envelope(d *Document) {
 	if ok && regionless[Fold(d.Type())] {
 		delete(d.Body, "location")
 	}
-	if !ok || d.ID.ResourceGroup() == "" || Fold(parent.Type()) != Fold(TypeResourceGroup) || Fold(namespace) == "microsoft.authorization" {
+	if !ok || d.ID.ResourceGroup() == "" || !parent.Is(TypeResourceGroup) || Fold(namespace) == "microsoft.authorization" {
 		return
 	}
 	setDefault(d.Body, "location", w.locationOf(parent))

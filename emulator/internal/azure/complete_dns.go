@@ -9,19 +9,13 @@ import (
 // global is the location of what is in no region.
 const global = "global"
 
-// recordSets is the collection of each type of record set, by folded type, and the member that holds the records.
-var recordMembers = map[string]string{
-	"a": "aRecords", "aaaa": "aaaaRecords", "cname": "cnameRecord", "mx": "mxRecords", "ptr": "ptrRecords", "soa": "soaRecord",
-	"srv": "srvRecords", "txt": "txtRecords",
-}
-
 // DNSRecordTypes are the types of record sets that a private DNS zone has, such as A, sorted.
 var DNSRecordTypes = []string{"A", "AAAA", "CNAME", "MX", "PTR", "SOA", "SRV", "TXT"}
 
 // recordKind returns the folded kind of a record set, such as cname, or "" for what is none.
 func recordKind(id ResourceID) string {
 	kind, isRecord := strings.CutPrefix(Fold(id.Type()), Fold(TypePrivateDNSZone)+"/")
-	if !isRecord || recordMembers[kind] == "" {
+	if !isRecord || !slices.ContainsFunc(DNSRecordTypes, func(known string) bool { return Fold(known) == kind }) {
 		return ""
 	}
 	return kind
@@ -81,7 +75,7 @@ func (w *completion) zoneGroup(d *Document) error {
 	addresses, f := w.namesOf(endpoint), fieldsOf(*d)
 	for _, item := range f.in("properties").list("privateDnsZoneConfigs") {
 		zone, ok := w.get(item.in("properties").idOf("privateDnsZoneId").Key())
-		if !ok || Fold(zone.Type()) != Fold(TypePrivateDNSZone) {
+		if !ok || !zone.Is(TypePrivateDNSZone) {
 			continue // Validate says so
 		}
 		sets := []any{}

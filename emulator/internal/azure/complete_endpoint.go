@@ -31,7 +31,7 @@ func (w *completion) privateEndpoint(d *Document) error {
 func (w *completion) connect(d *Document, link fields, manual bool) {
 	target := link.idOf("privateLinkServiceId")
 	_, ok := w.get(target.Key())
-	if !ok || Fold(target.Type()) != Fold(TypeRegistry) {
+	if !ok || !target.Is(TypeRegistry) {
 		return
 	}
 	connection := w.connectionOf(target, d.ID)
@@ -126,7 +126,7 @@ func (w *completion) endpointGone(d *Document) {
 // those that its own document shows, and those of the network interfaces that it names. get finds documents by key. A
 // connection to one of them came through the endpoint. What cannot be read, which Validate refuses, is left out.
 func EndpointAddresses(get func(key string) (*Document, bool), d Document) []netip.Addr {
-	if Fold(d.Type()) == Fold(TypeNetworkInterface) {
+	if d.Is(TypeNetworkInterface) {
 		n, _ := ReadNetworkInterface(d)
 		return n.privateAddresses()
 	}

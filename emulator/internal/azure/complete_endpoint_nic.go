@@ -85,7 +85,7 @@ func (w *completion) membersOf(d *Document, view PrivateEndpoint, nic Document) 
 
 // checkStatic refuses an address for what the registries have not.
 func checkStatic(id ResourceID, view PrivateEndpoint, needed []linkMember) error {
-	for name := range view.Static {
+	for _, name := range slices.Sorted(maps.Keys(view.Static)) {
 		if !slices.ContainsFunc(needed, func(m linkMember) bool { return Fold(m.name) == name }) {
 			return &Error{
 				Code: "PrivateEndpointIpConfigurationMemberNameInvalid", ID: id, Target: "properties.ipConfigurations",
@@ -126,7 +126,7 @@ func keepAddresses(needed []linkMember, view PrivateEndpoint, nic Document) {
 
 func (w *completion) neededMembers(view PrivateEndpoint) (needed []linkMember) {
 	for _, id := range view.Registries {
-		if registry, ok := w.get(id.Key()); ok && Fold(registry.Type()) == Fold(TypeRegistry) {
+		if registry, ok := w.get(id.Key()); ok && registry.Is(TypeRegistry) {
 			needed = append(needed, w.linkMembers(registry)...)
 		}
 	}

@@ -40,7 +40,7 @@ func (w *completion) formerPrincipal(id ResourceID) string {
 	if !ok || w.deletes[id.Key()] {
 		return ""
 	}
-	if Fold(d.Type()) == Fold(TypeUserAssignedIdentity) {
+	if d.Is(TypeUserAssignedIdentity) {
 		view, _ := ReadUserAssignedIdentity(*d)
 		return view.PrincipalID
 	}
@@ -97,7 +97,7 @@ func (w *completion) userAssignedIdentity(d *Document) error {
 func (w *completion) identitiesGone(gone []*Document) {
 	keys := map[string]bool{}
 	for _, d := range gone {
-		if Fold(d.Type()) == Fold(TypeUserAssignedIdentity) {
+		if d.Is(TypeUserAssignedIdentity) {
 			keys[d.ID.Key()] = true
 		}
 	}
@@ -105,7 +105,7 @@ func (w *completion) identitiesGone(gone []*Document) {
 		return
 	}
 	for _, d := range w.old.All() {
-		if now, stays := w.get(d.ID.Key()); stays && (d.Body["identity"] != nil || Fold(d.Type()) == Fold(TypeManagedCluster)) {
+		if now, stays := w.get(d.ID.Key()); stays && (d.Body["identity"] != nil || d.Is(TypeManagedCluster)) {
 			w.withoutIdentities(now, keys)
 		}
 	}

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -14,12 +15,12 @@ var inlineChildren = map[string]string{"subnets": TypeSubnet, "virtualNetworkPee
 func (w *completion) virtualNetwork(d *Document) error {
 	p := properties(d)
 	setDefaults(p, map[string]any{"enableDdosProtection": false, "resourceGuid": DerivedID(d.ID.Key())})
-	for name, kind := range inlineChildren {
+	for _, name := range slices.Sorted(maps.Keys(inlineChildren)) {
 		if p[name] == nil {
 			continue
 		}
 		f := fieldsOf(*d)
-		if err := w.replaceChildren(d.ID, kind, f.in("properties").list(name)); err != nil {
+		if err := w.replaceChildren(d.ID, inlineChildren[name], f.in("properties").list(name)); err != nil {
 			return err
 		}
 		if f.err() != nil {
@@ -108,9 +109,9 @@ func (w *completion) keepAllocations(d *Document) error {
 	if err != nil || slices.Equal(was.Prefixes, is.Prefixes) {
 		return err
 	}
-	for kind, held := range holdings {
+	for _, kind := range holders {
 		for _, other := range w.ofType("/", kind) {
-			for _, h := range held(*other) {
+			for _, h := range holdings[kind](*other) {
 				if h.subnet.Key() == d.ID.Key() && h.address.IsValid() && !contains(is.Prefixes, h.address) {
 					return (&Error{
 						Code:    "InUsePrefixCannotBeDeleted",

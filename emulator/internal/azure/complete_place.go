@@ -110,7 +110,7 @@ func (w *completion) managedCluster(d *Document) error {
 		}
 	}
 	shown := map[string]any{"resourceId": id.String()}
-	if identity, ok := w.get(id.Key()); ok && Fold(identity.Type()) == Fold(TypeUserAssignedIdentity) {
+	if identity, ok := w.get(id.Key()); ok && identity.Is(TypeUserAssignedIdentity) {
 		_ = w.userAssignedIdentity(identity)
 		if view, err := ReadUserAssignedIdentity(*identity); err == nil {
 			shown["clientId"], shown["objectId"] = view.ClientID, view.PrincipalID
@@ -124,7 +124,7 @@ func (w *completion) managedCluster(d *Document) error {
 // another's, and goes with another.
 func (w *completion) nodeIdentity(d *Document, name string) (ResourceID, error) {
 	group, err := ParseResourceID("/subscriptions/" + d.ID.Subscription() + "/resourceGroups/" + name)
-	if err != nil || group.Type() != TypeResourceGroup || strings.Contains(name, "/") {
+	if err != nil || !group.Is(TypeResourceGroup) || strings.Contains(name, "/") {
 		return group, &Error{
 			Code: CodeInvalid, ID: d.ID, Target: "properties.nodeResourceGroup", Message: fmt.Sprintf("%.90q is no name of a resource group", name),
 		}

@@ -101,7 +101,7 @@ func (b *publicBook) free(from netip.Prefix, setAside bool) netip.Addr {
 // attachPublic gives a dynamic public IP address its address, since something is attached to it.
 func (w *completion) attachPublic(id ResourceID) error {
 	d, ok := w.get(id.Key())
-	if !ok || Fold(d.Type()) != Fold(TypePublicIPAddress) || fieldsOf(*d).in("properties").text("ipAddress") != "" {
+	if !ok || !d.Is(TypePublicIPAddress) || fieldsOf(*d).in("properties").text("ipAddress") != "" {
 		return nil
 	}
 	attached := d.Clone()

@@ -52,6 +52,9 @@ func IDOf(body map[string]any) (ResourceID, error) {
 // Type returns the type that the document's ID tells.
 func (d Document) Type() string { return d.ID.Type() }
 
+// Is reports whether the document is of a type, which may be in any case.
+func (d Document) Is(resourceType string) bool { return d.ID.Is(resourceType) }
+
 // Clone returns a copy that shares nothing with the document.
 func (d Document) Clone() Document { return Document{ID: d.ID, Body: cloneObject(d.Body)} }
 

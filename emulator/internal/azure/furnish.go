@@ -99,7 +99,7 @@ var siteFurnishings = []furnishing{
 // siteHost is the host name of a web app, or of a slot of one.
 func siteHost(d Document) any {
 	name := Fold(d.ID.Name())
-	if parent, ok := d.ID.Parent(); ok && Fold(parent.Type()) == Fold(TypeWebSite) {
+	if parent, ok := d.ID.Parent(); ok && parent.Is(TypeWebSite) {
 		name = Fold(parent.Name()) + "-" + name
 	}
 	return name + ".azurewebsites.net"

@@ -61,7 +61,7 @@ func GroupsAbove(s *State, id ResourceID) ([]ResourceID, error) {
 	if id.Key() == RootManagementGroup.Key() {
 		return nil, nil
 	}
-	if Fold(id.Type()) == Fold(TypeManagementGroup) {
+	if id.Is(TypeManagementGroup) {
 		return groupsFrom(s, view(s, id, ReadManagementGroup).Parent)
 	}
 	var above ResourceID

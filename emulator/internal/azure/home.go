@@ -37,7 +37,7 @@ func checkHome(id ResourceID) error {
 	}
 	for at, found := id, true; found; {
 		above, _ := at.Parent()
-		if above.Type() == home && !strings.Contains(above.Key(), "/providers/") {
+		if above.Is(home) && !strings.Contains(above.Key(), "/providers/") {
 			return nil
 		}
 		found = strings.HasPrefix(Fold(at.Type()), Fold(above.Type())+"/") // else at extends another resource

@@ -15,7 +15,7 @@ var listedChildren = map[string]map[string]string{
 func Listed(id ResourceID) bool {
 	above, _ := id.Parent()
 	for _, kind := range listedChildren[Fold(above.Type())] {
-		if Fold(kind) == Fold(id.Type()) {
+		if id.Is(kind) {
 			return true
 		}
 	}
@@ -160,7 +160,7 @@ func (row backReference) within(s *State, text string) bool {
 	id, err := ParseResourceID(text)
 	for found := err == nil; found; id, found = id.Parent() {
 		if _, ok := s.Get(id.Key()); ok {
-			return Fold(id.Type()) == Fold(row.from)
+			return id.Is(row.from)
 		}
 	}
 	return false

@@ -176,7 +176,7 @@ func PeerResource(s *State, addr netip.Addr) (Place, bool) {
 func ownerOf(s *State, addr netip.Addr) (*Document, bool) {
 	owners := map[string]*Document{}
 	for _, d := range s.showing()[addr] {
-		if Fold(d.Type()) == Fold(TypeNetworkInterface) {
+		if d.Is(TypeNetworkInterface) {
 			d = machineOf(s, d, view(s, d.ID, ReadNetworkInterface))
 		}
 		owners[d.ID.Key()] = d

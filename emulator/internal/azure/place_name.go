@@ -176,7 +176,7 @@ func placeIDs(s *State) []ResourceID {
 // isEndpointInterface reports whether a document is the network interface of a private endpoint, from which nothing is sent.
 func isEndpointInterface(d *Document) bool {
 	p, _ := d.Body["properties"].(map[string]any)
-	return p["privateEndpoint"] != nil && Fold(d.Type()) == Fold(TypeNetworkInterface)
+	return p["privateEndpoint"] != nil && d.Is(TypeNetworkInterface)
 }
 
 func placeOf(s *State, id ResourceID) Place {

@@ -130,7 +130,7 @@ func validateCacheRule(s *State, d Document) error {
 	registry, _ := d.ID.Parent()
 	p := fieldsOf(d).in("properties")
 	if set := p.idOf("credentialSetResourceId"); !set.IsZero() {
-		if above, _ := set.Parent(); above.Key() != registry.Key() || Fold(set.Type()) != Fold(TypeCredentialSet) {
+		if above, _ := set.Parent(); above.Key() != registry.Key() || !set.Is(TypeCredentialSet) {
 			return &Error{Code: CodeInvalid, ID: d.ID, Target: "properties.credentialSetResourceId", Message: "it names no credential set of the registry"}
 		}
 		if err := mustExist(s, d, "properties.credentialSetResourceId", set); err != nil {

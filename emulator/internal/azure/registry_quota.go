@@ -80,7 +80,7 @@ func checkQuota(s *State, d Document) error {
 	}
 	sku := fieldsOf(*registry).in("sku").choice("name", SKUStandard, SKUBasic, SKUStandard, SKUPremium)
 	for _, q := range quotas {
-		if Fold(q.kind) != Fold(d.Type()) || q.limit[sku] == unlimited || q.count(s, parent) <= q.limit[sku] {
+		if !d.Is(q.kind) || q.limit[sku] == unlimited || q.count(s, parent) <= q.limit[sku] {
 			continue
 		}
 		return &Error{Code: CodeQuota, ID: d.ID, Message: fmt.Sprintf("Quota exceeded for resource type %s for the registry SKU %s."+

@@ -136,6 +136,19 @@ func Fold(s string) string {
 	return s
 }
 
+// equalFold reports whether two texts have the same folded form.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] && Fold(a[i:i+1]) != Fold(b[i:i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
 func foldBytes(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -165,6 +178,9 @@ func (id ResourceID) Name() string { return id.written[strings.LastIndexByte(id.
 // ARM's type for it: Microsoft.Resources/tenants, Microsoft.Resources/subscriptions,
 // Microsoft.Resources/resourceGroups. A Graph object has Microsoft.Graph/users and the like.
 func (id ResourceID) Type() string { return typeOf(id.written) }
+
+// Is reports whether the resource is of a type, which may be in any case.
+func (id ResourceID) Is(resourceType string) bool { return equalFold(id.Type(), resourceType) }
 
 // IsGraph reports whether the ID is that of a Graph object.
 func (id ResourceID) IsGraph() bool { return strings.HasPrefix(id.key, "/graph/") }

@@ -184,3 +184,16 @@ func FuzzParseResourceID(f *testing.F) {
 		}
 	})
 }
+
+// TestIs: a type is compared without the case of ASCII letters, and of no others.
+func TestIs(t *testing.T) {
+	id := MustParseResourceID("/subscriptions/s/resourcegroups/rg/providers/microsoft.network/natgateways/out")
+	for kind, is := range map[string]bool{
+		TypeNATGateway: true, "MICROSOFT.NETWORK/NATGATEWAYS": true, TypeSubnet: false, "": false,
+		"microsoft.networ\u212a/natgateways": false, "microsoft.network/natgatewayz": false,
+	} {
+		if id.Is(kind) != is || (Document{ID: id}).Is(kind) != is {
+			t.Errorf("%s is of the type %q: %v", id, kind, !is)
+		}
+	}
+}

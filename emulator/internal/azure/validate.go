@@ -1,13 +1,10 @@
 package azure
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Validate checks what a document means, next to the others of its state: the rules that Azure enforces on a write. The
 // error is an *Error that names the member at fault. Types that are not modelled have no rules.
 func Validate(s *State, d Document) error {
-	kind := Fold(d.Type())
 	if namespace := Fold(namespaceOf(d.Type())); (namespace == "microsoft.graph" && !d.ID.IsGraph()) || (namespace == "acrlocal" && !d.ID.IsSettings()) {
 		return &Error{Code: CodeInvalid, ID: d.ID, Message: namespaceOf(d.Type()) + " is no namespace of resources"}
 	}
@@ -17,7 +14,7 @@ func Validate(s *State, d Document) error {
 	if _, err := ReadManagedIdentity(d); err != nil {
 		return err
 	}
-	if rule, ok := rules[kind]; ok {
+	if rule := ruleOf(d.ID); rule != nil {
 		if err := rule(s, d); err != nil {
 			return err
 		}
@@ -25,48 +22,48 @@ func Validate(s *State, d Document) error {
 	return validateReferences(s, d)
 }
 
+// ruleOf returns the check for a document's type, nil for none. Record sets of all types have one.
+func ruleOf(id ResourceID) func(*State, Document) error {
+	if recordKind(id) != "" {
+		return validateRecord
+	}
+	return rules[Fold(id.Type())]
+}
+
 // rules are the checks by folded type.
 var rules = map[string]func(*State, Document) error{
-	Fold(TypeRegistry):                        validateRegistry,
-	Fold(TypeScopeMap):                        validateScopeMap,
-	Fold(TypeToken):                           validateToken,
-	Fold(TypePrivateEndpointConnection):       validateConnection,
-	Fold(TypeReplication):                     validateReplication,
-	Fold(TypeWebhook):                         validateChild,
-	Fold(TypeCacheRule):                       validateCacheRule,
-	Fold(TypeCredentialSet):                   validateChild,
-	Fold(TypeConnectedRegistry):               validateChild,
-	Fold(TypeAgentPool):                       validateChild,
-	Fold(TypeCredentials):                     readable(ReadCredentials),
-	Fold(TypeTokenCredentials):                readable(ReadCredentials),
-	Fold(TypeRoleAssignment):                  validateAssignment,
-	Fold(TypeRoleDefinition):                  readable(ReadRoleDefinition),
-	Fold(TypeUserAssignedIdentity):            readable(ReadUserAssignedIdentity),
-	Fold(TypeFederatedCredential):             validateFederatedCredential,
-	Fold(TypeManagementGroup):                 validateManagementGroup,
-	Fold(TypeVirtualNetwork):                  validateVirtualNetwork,
-	Fold(TypeSubnet):                          validateSubnet,
-	Fold(TypePeering):                         validatePeering,
-	Fold(TypePrivateEndpoint):                 validatePrivateEndpoint,
-	Fold(TypePrivateDNSZone):                  validateZone,
-	Fold(TypePrivateDNSZoneLink):              validateZoneLink,
-	Fold(TypeDNSZoneGroup):                    validateZoneGroup,
-	"microsoft.network/privatednszones/a":     validateRecord,
-	"microsoft.network/privatednszones/aaaa":  validateRecord,
-	"microsoft.network/privatednszones/cname": validateRecord,
-	"microsoft.network/privatednszones/mx":    validateRecord,
-	"microsoft.network/privatednszones/ptr":   validateRecord,
-	"microsoft.network/privatednszones/soa":   validateRecord,
-	"microsoft.network/privatednszones/srv":   validateRecord,
-	"microsoft.network/privatednszones/txt":   validateRecord,
-	Fold(TypeNATGateway):                      readable(ReadNATGateway),
-	Fold(TypePublicIPAddress):                 readable(ReadPublicIPAddress),
-	Fold(TypePublicIPPrefix):                  readable(ReadPublicIPPrefix),
-	Fold(TypeNetworkInterface):                validateInterface,
-	Fold(TypeUser):                            readable(ReadUser),
-	Fold(TypeGroup):                           readable(ReadGroup),
-	Fold(TypeServicePrincipal):                readable(ReadServicePrincipal),
-	Fold(TypeApplication):                     validateApplication,
+	Fold(TypeRegistry):                  validateRegistry,
+	Fold(TypeScopeMap):                  validateScopeMap,
+	Fold(TypeToken):                     validateToken,
+	Fold(TypePrivateEndpointConnection): validateConnection,
+	Fold(TypeReplication):               validateReplication,
+	Fold(TypeWebhook):                   validateChild,
+	Fold(TypeCacheRule):                 validateCacheRule,
+	Fold(TypeCredentialSet):             validateChild,
+	Fold(TypeConnectedRegistry):         validateChild,
+	Fold(TypeAgentPool):                 validateChild,
+	Fold(TypeCredentials):               readable(ReadCredentials),
+	Fold(TypeTokenCredentials):          readable(ReadCredentials),
+	Fold(TypeRoleAssignment):            validateAssignment,
+	Fold(TypeRoleDefinition):            readable(ReadRoleDefinition),
+	Fold(TypeUserAssignedIdentity):      readable(ReadUserAssignedIdentity),
+	Fold(TypeFederatedCredential):       validateFederatedCredential,
+	Fold(TypeManagementGroup):           validateManagementGroup,
+	Fold(TypeVirtualNetwork):            validateVirtualNetwork,
+	Fold(TypeSubnet):                    validateSubnet,
+	Fold(TypePeering):                   validatePeering,
+	Fold(TypePrivateEndpoint):           validatePrivateEndpoint,
+	Fold(TypePrivateDNSZone):            validateZone,
+	Fold(TypePrivateDNSZoneLink):        validateZoneLink,
+	Fold(TypeDNSZoneGroup):              validateZoneGroup,
+	Fold(TypeNATGateway):                readable(ReadNATGateway),
+	Fold(TypePublicIPAddress):           readable(ReadPublicIPAddress),
+	Fold(TypePublicIPPrefix):            readable(ReadPublicIPPrefix),
+	Fold(TypeNetworkInterface):          validateInterface,
+	Fold(TypeUser):                      readable(ReadUser),
+	Fold(TypeGroup):                     readable(ReadGroup),
+	Fold(TypeServicePrincipal):          readable(ReadServicePrincipal),
+	Fold(TypeApplication):               validateApplication,
 }
 
 // readable is the rule that a document can be read at all.

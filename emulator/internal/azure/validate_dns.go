@@ -95,7 +95,8 @@ func validateRecord(s *State, d Document) error {
 // shadowed reports whether another record set of the name stands in the way: a CNAME is alone.
 func shadowed(s *State, d Document, kind string) bool {
 	zone, _ := d.ID.Parent()
-	for other := range recordMembers {
+	for _, known := range DNSRecordTypes {
+		other := Fold(known)
 		if other == kind || other != "cname" && kind != "cname" {
 			continue
 		}
@@ -120,7 +121,7 @@ func validateZoneGroup(s *State, d Document) error {
 		return (&Error{Code: "PrivateDnsZoneGroupLimitExceeded", Message: fmt.Sprintf("the private endpoint %s has a private DNS zone group already", endpoint)}).of(d.ID, "name")
 	}
 	for _, item := range configs {
-		if id := item.in("properties").idOf("privateDnsZoneId"); Fold(id.Type()) != Fold(TypePrivateDNSZone) && f.err() == nil {
+		if id := item.in("properties").idOf("privateDnsZoneId"); !id.Is(TypePrivateDNSZone) && f.err() == nil {
 			return (&Error{Code: CodeReference, Message: fmt.Sprintf("%q is no private DNS zone", id)}).of(d.ID, item.in("properties").at("privateDnsZoneId"))
 		}
 	}

@@ -153,7 +153,7 @@ func validateTargets(s *State, d Document) error {
 	for _, member := range []string{"privateLinkServiceConnections", "manualPrivateLinkServiceConnections"} {
 		for i, connection := range p.list(member) {
 			id := connection.in("properties").idOf("privateLinkServiceId")
-			if Fold(id.Type()) != Fold(TypeRegistry) {
+			if !id.Is(TypeRegistry) {
 				continue
 			}
 			target := fmt.Sprintf("properties.%s[%d].properties.privateLinkServiceId", member, i)

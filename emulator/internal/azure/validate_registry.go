@@ -169,7 +169,7 @@ func checkSubnetRules(_ *State, d Document, r Registry) error {
 		id, err := ParseResourceID(value)
 		problem := ""
 		switch {
-		case err != nil, Fold(id.Type()) != Fold(TypeSubnet):
+		case err != nil, !id.Is(TypeSubnet):
 			problem = "is not the ID of a subnet"
 		case seen[id.Key()]:
 			problem = "stands in the rules twice"
@@ -270,7 +270,7 @@ func validateToken(s *State, d Document) error {
 		return err
 	}
 	of, _ := d.ID.Parent()
-	if above, _ := t.ScopeMap.Parent(); Fold(t.ScopeMap.Type()) != Fold(TypeScopeMap) || above.Key() != of.Key() {
+	if above, _ := t.ScopeMap.Parent(); !t.ScopeMap.Is(TypeScopeMap) || above.Key() != of.Key() {
 		return &Error{
 			Code: CodeInvalid, ID: d.ID, Target: "properties.scopeMapId",
 			Message: fmt.Sprintf("%s is no scope map of the registry %s", t.ScopeMap, of.Name()),
