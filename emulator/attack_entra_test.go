@@ -153,8 +153,12 @@ func TestSpoofedMetadata(t *testing.T) {
 		{"POST", vantage.IdentityHost, "/oauth2/token", "resource=https://management.azure.com/"},
 	} {
 		for _, header := range [][2]string{
-			{"X-Nothing", "x"}, {"X-Forwarded-For", "10.0.0.4"}, {"Forwarded", "for=10.0.0.4"}, {"X-Real-Ip", "10.0.0.4"},
-			{"Proxy-Authorization", basic("virtualMachines/jumpbox", "x")}, {"Authorization", basic("virtualMachines/jumpbox", "x")},
+			{"X-Nothing", "x"},
+			{"X-Forwarded-For", "10.0.0.4"},
+			{"Forwarded", "for=10.0.0.4"},
+			{"X-Real-Ip", "10.0.0.4"},
+			{"Proxy-Authorization", basic("virtualMachines/jumpbox", "x")},
+			{"Authorization", basic("virtualMachines/jumpbox", "x")},
 		} {
 			r := request(t, row.method, e.Endpoints().Service+row.target, row.body, "Content-Type", "application/x-www-form-urlencoded",
 				"Metadata", "true", "X-Identity-Header", place.IdentityHeader, "Secret", place.IdentityHeader, header[0], header[1])
