@@ -3,7 +3,10 @@
 package bench
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"testing"
@@ -13,6 +16,10 @@ import (
 const (
 	azRuns = 20
 	azBar  = 5 // ms of CPU for az acr create, update and show together
+
+	// azConnections are those of one run, each with one request: one to create, three to update, two to show.
+	azConnections = 6
+	azPause       = 50 * time.Millisecond // between two of them; az itself takes longer
 )
 
 // measureAz measures what the emulator spends on the unmodified az: on making, changing and showing a registry. All of it
@@ -32,6 +39,33 @@ func measureAz(t testing.TB, r *report) {
 		az acr show -n benchmark$n || exit 1
 	done`, azRuns))
 	r.atMost(azBar, "az acr create, update and show, CPU", milliseconds(used-idle)/azRuns, "ms")
+}
+
+// measureTunnels measures what the connections of these commands cost a proxy that does nothing else, on this machine and
+// with net/http alone: tunnel, TLS and one empty answer. The rest of what az costs is the emulator's own work.
+func measureTunnels(t testing.TB, r *report, others string) {
+	t.Helper()
+	p := other(t, others, bareProxy, "GOGC=400")
+	defer p.stop()
+	ask := func() {
+		time.Sleep(azPause)
+		c := newClient("https://management.azure.com", "")
+		c.http.Transport = &http.Transport{
+			Proxy:             func(*http.Request) (*url.URL, error) { return url.Parse(p.url) },
+			DisableKeepAlives: true,
+			// as Debian's OpenSSL does it; whose certificate it is, is another matter
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519}},
+		}
+		if err := c.get("/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	before := p.cpu(t)
+	for range azRuns * azConnections {
+		ask()
+	}
+	r.note("of it: connections alone, to a proxy of net/http", milliseconds(p.cpu(t)-before)/azRuns, "ms")
 }
 
 // azCPU is what a script at an address of the internet costs the emulator, with what it costs to get there.

@@ -21,6 +21,7 @@ func TestBench(t *testing.T) {
 	measureWrites(t, &r)
 	measureLists(t, &r)
 	measureAz(t, &r)
+	measureTunnels(t, &r, others)
 
 	e := emulate(t, t.TempDir())
 	measureGate(t, &r, e, others)

@@ -137,6 +137,7 @@ func emulate(t testing.TB, state string, args ...string) *emulator {
 // The servers to compare with, as the program in others calls them.
 const (
 	bareHTTP         = "net/http"
+	bareProxy        = "proxy" // net/http with tunnels and TLS
 	bareDistribution = "distribution"
 	bareGGCR         = "ggcr"
 )

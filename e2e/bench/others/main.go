@@ -23,13 +23,14 @@ import (
 
 var servers = map[string]func() http.Handler{
 	"net/http":     newHTTP,
+	"proxy":        newProxy,
 	"distribution": newDistribution,
 	"ggcr":         newGGCR,
 }
 
 func main() {
 	if len(os.Args) != 2 || servers[os.Args[1]] == nil {
-		log.Fatal("usage: others net/http|distribution|ggcr")
+		log.Fatal("usage: others net/http|proxy|distribution|ggcr")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
