@@ -20,8 +20,7 @@ func TestBench(t *testing.T) {
 	measureSeed(t, &r)
 	measureWrites(t, &r)
 	measureLists(t, &r)
-	measureAz(t, &r)
-	measureTunnels(t, &r, others)
+	measureAz(t, &r, others)
 
 	e := emulate(t, t.TempDir())
 	measureGate(t, &r, e, others)
