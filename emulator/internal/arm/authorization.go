@@ -8,7 +8,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
 
-// authorizationKinds are those of Microsoft.Authorization: who may do what.
+// authorizationKinds are those of Microsoft.Authorization: roles, who has them, and locks.
 func authorizationKinds() []kind {
 	return append([]kind{
 		{
@@ -19,6 +19,7 @@ func authorizationKinds() []kind {
 			name: azure.TypeRoleDefinition, methods: withoutPatch, returned: true, replaced: http.StatusCreated,
 			check: checkRole, remove: removeRole, find: findRole, list: listRoles, fields: roleFields,
 		},
+		lockKind(),
 		{name: "Microsoft.Authorization/permissions", methods: readingOnly, list: listPermissions},
 		{
 			name: "Microsoft.Authorization/roleAssignmentScheduleInstances", methods: readingOnly,

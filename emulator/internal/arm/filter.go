@@ -1,9 +1,12 @@
 package arm
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/odata"
 )
 
 // fits tells whether a document is one of those that a comparison selects.
@@ -106,44 +109,95 @@ func (c *call) selects(fields map[string]fieldOf) (fits, error) {
 	if text == "" {
 		return func(*azure.Document) bool { return true }, nil
 	}
-	tree, problem := parseFilter(text)
-	if problem != "" {
-		return nil, errFilter.with(text, problem)
+	filter, err := odata.Parse(text)
+	if err != nil {
+		return nil, errFilter.with(text, err)
 	}
-	selected, problem := tree.compile(c, fields)
-	if problem != "" {
-		return nil, errFilter.with(text, problem)
+	selected, err := c.compile(filter, fields)
+	if err != nil {
+		return nil, errFilter.with(text, err)
 	}
 	return selected, nil
 }
 
-// compile makes one comparison of the tree. problem is empty if everything in it can be compared.
-func (t *term) compile(c *call, fields map[string]fieldOf) (_ fits, problem string) {
-	if t.op == "" {
-		compare, known := fields[t.name]
-		if !known {
-			return nil, "'" + t.name + "' is not known here"
-		}
-		selected := compare(c, t.value)
-		if selected == nil {
-			problem = "'" + t.name + "' cannot be compared with '" + t.value + "'"
-		}
-		return selected, problem
+// compile makes one comparison of a filter, if everything in it can be compared.
+func (c *call) compile(f *odata.Filter, fields map[string]fieldOf) (fits, error) {
+	join, joins := joined[f.Op]
+	if !joins {
+		return c.compare(f, fields)
 	}
 	var parts []fits
-	for _, below := range t.terms {
-		part, problem := below.compile(c, fields)
-		if problem != "" {
-			return nil, problem
+	for _, below := range pairTags(f) {
+		part, err := c.compile(below, fields)
+		if err != nil {
+			return nil, err
 		}
 		parts = append(parts, part)
 	}
-	return joined[t.op](parts), ""
+	return join(parts), nil
+}
+
+func (c *call) compare(f *odata.Filter, fields map[string]fieldOf) (fits, error) {
+	key, value := keyOf(f), ""
+	compare, known := fields[key]
+	if !known {
+		return nil, fmt.Errorf("'%s' is not known here", key)
+	}
+	if len(f.Values) > 0 {
+		if f.Values[0] == nil {
+			return nil, fmt.Errorf("'%s' cannot be compared with null", key)
+		}
+		value = fmt.Sprint(f.Values[0]) // a text, or true or false
+	}
+	selected := compare(c, value)
+	switch {
+	case selected == nil:
+		return nil, fmt.Errorf("'%s' cannot be compared with '%s'", key, value)
+	case f.Op == "ne":
+		return joined[odata.Not]([]fits{selected}), nil
+	}
+	return selected, nil
+}
+
+// keyOf is the key of a comparison in a table of fields.
+func keyOf(f *odata.Filter) string {
+	path := azure.Fold(f.Path)
+	switch f.Op {
+	case odata.Call:
+		return f.Name + "(" + path + ")"
+	case "eq", "ne":
+		return path
+	}
+	return path + " " + f.Op
+}
+
+// tagName and tagValue beside each other are one comparison, of one tag.
+const (
+	tagPair  = "tagname and tagvalue"
+	pairMark = "\x00"
+)
+
+// pairTags returns the parts of a filter, of which those that name a tag and the value beside it are one comparison each.
+func pairTags(f *odata.Filter) []*odata.Filter {
+	parts := slices.Clone(f.Parts)
+	compares := func(path string) func(*odata.Filter) bool {
+		return func(part *odata.Filter) bool { return part.Op == "eq" && azure.Fold(part.Path) == path }
+	}
+	for f.Op == odata.And {
+		name, value := slices.IndexFunc(parts, compares("tagname")), slices.IndexFunc(parts, compares("tagvalue"))
+		if name < 0 || value < 0 {
+			break
+		}
+		pair := fmt.Sprint(parts[name].Values[0], pairMark, parts[value].Values[0])
+		parts[name] = &odata.Filter{Op: "eq", Path: tagPair, Values: []any{pair}}
+		parts = slices.Delete(parts, value, value+1)
+	}
+	return parts
 }
 
 // joined are the ways to make one comparison of several.
 var joined = map[string]func([]fits) fits{
-	"and": func(parts []fits) fits {
+	odata.And: func(parts []fits) fits {
 		return func(d *azure.Document) bool {
 			for _, part := range parts {
 				if !part(d) {
@@ -153,7 +207,7 @@ var joined = map[string]func([]fits) fits{
 			return true
 		}
 	},
-	"or": func(parts []fits) fits {
+	odata.Or: func(parts []fits) fits {
 		return func(d *azure.Document) bool {
 			for _, part := range parts {
 				if part(d) {
@@ -163,5 +217,5 @@ var joined = map[string]func([]fits) fits{
 			return false
 		}
 	},
-	"not": func(parts []fits) fits { return func(d *azure.Document) bool { return !parts[0](d) } },
+	odata.Not: func(parts []fits) fits { return func(d *azure.Document) bool { return !parts[0](d) } },
 }

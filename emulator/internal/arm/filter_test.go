@@ -49,7 +49,7 @@ var badFilters = []string{
 	"colour eq 'red'", "name like 'a'", "name gt 'a'", "tagValue eq 'red'", "tagName eq 'a' or tagValue eq 'b'", "atScope()",
 	"substringof('a', location)", "substringof('a' name", "startswith(name, 'a')", "substringof(", "substringof(a, b, c)", "name eq (", "and", "'a' eq name",
 	"substringof('a', name) eq maybe", "name eq 'a' or", "not not", strings.Repeat("(", 100) + "name eq 'a'" + strings.Repeat(")", 100),
-	"name eq '" + strings.Repeat("x", 5000) + "'", "name eq 'a' xor name eq 'b'", "tagname and tagvalue eq 'x'",
+	"name eq '" + strings.Repeat("x", 9000) + "'", "name eq 'a' xor name eq 'b'", "tagname and tagvalue eq 'x'", "name eq null", "name in ('a')", "tags/any(t: t eq 'a')",
 }
 
 func TestBadFilters(t *testing.T) {

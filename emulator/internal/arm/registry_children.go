@@ -1,6 +1,9 @@
 package arm
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/google/uuid"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -92,5 +95,59 @@ func removeCredentialSet(r *removal, d *azure.Document) error {
 			return errCredentialSet.with(d.ID.Name(), rule.ID.Name())
 		}
 	}
+	return nil
+}
+
+// checkScopeMap keeps a client from changing the scope maps that every registry has.
+func checkScopeMap(w *write) error {
+	if w.old != nil && textAt(w.old.Body, "properties.type") == azure.SystemDefined {
+		return errSystemScopeMap.with(w.id.Name())
+	}
+	if w.old == nil && strings.HasPrefix(w.id.Name(), "_") {
+		return errChildName.about("name", w.id.Name(), w.kind.name, "names that do not begin with _, which are the system's")
+	}
+	setAt(w.body, "properties.type", azure.UserDefined)
+	return nil
+}
+
+// removeScopeMap keeps a scope map that a token needs.
+func removeScopeMap(r *removal, d *azure.Document) error {
+	registry, _ := d.ID.Parent()
+	if r.gone[registry.Key()] {
+		return nil
+	}
+	if textAt(d.Body, "properties.type") == azure.SystemDefined {
+		return errSystemScopeMap.with(d.ID.Name())
+	}
+	for _, token := range r.state.Children(registry.Key(), azure.TypeToken) {
+		view, err := azure.ReadRegistryToken(*token)
+		if err == nil && view.ScopeMap.Key() == d.ID.Key() {
+			return errScopeMapInUse.with(d.ID.Name(), token.ID.Name())
+		}
+	}
+	return nil
+}
+
+// checkConnection lets a registry's owner approve or reject a connection, and change nothing else of it (az-cli §6). Only
+// the other end of it makes one.
+func checkConnection(w *write) error {
+	if w.old == nil {
+		return w.missing(w.id, w.kind)
+	}
+	given := w.body
+	status := textAt(given, "properties.privateLinkServiceConnectionState.status")
+	known := []string{azure.StatusApproved, azure.StatusRejected, azure.StatusPending}
+	at := slices.IndexFunc(known, func(one string) bool { return azure.Fold(one) == azure.Fold(status) })
+	switch {
+	case at < 0:
+		return errStatus.about("properties.privateLinkServiceConnectionState.status", status)
+	case textAt(w.old.Body, "properties.privateLinkServiceConnectionState.status") == azure.StatusDisconnected:
+		return errDisconnected.with(w.id.Name())
+	}
+	w.body = w.old.Clone().Body
+	setAt(w.body, "properties.privateLinkServiceConnectionState", map[string]any{
+		"status": known[at], "actionsRequired": "None",
+		"description": textAt(given, "properties.privateLinkServiceConnectionState.description"),
+	})
 	return nil
 }

@@ -14,7 +14,7 @@ func resourcesKinds() []kind {
 		{name: azure.TypeSubscription, methods: readingOnly},
 		{name: azure.TypeTenant, methods: readingOnly},
 		{name: azure.TypeResourceGroup, located: true, instant: true, readOnly: []string{"properties"}, fields: groupFields, check: checkResourceGroupName},
-		lockKind(), tagsKind(),
+		tagsKind(),
 	}
 }
 

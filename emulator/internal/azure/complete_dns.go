@@ -21,6 +21,12 @@ func recordKind(id ResourceID) string {
 	return kind
 }
 
+// IsPrivateDNS reports whether an ID is that of a private DNS zone, or of what is in one.
+func IsPrivateDNS(id ResourceID) bool {
+	kind, zone := Fold(id.Type()), Fold(TypePrivateDNSZone)
+	return kind == zone || len(kind) > len(zone) && kind[:len(zone)+1] == zone+"/"
+}
+
 // zone sets what every private DNS zone has, its SOA record too.
 func (w *completion) zone(d *Document) error {
 	d.Body["location"] = global

@@ -1,198 +1,116 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
-)
 
-// The bounds of $filter: its length in bytes, and how deep it nests.
-const (
-	maxFilter      = 8 << 10
-	maxFilterDepth = 16
+	"github.com/acrlocal/acrlocal/emulator/internal/odata"
 )
 
 // fits tells whether an object is one of those that a filter selects. get looks a property up by its path.
 type fits func(get func(path string) any) bool
 
-// parseFilter reads the part of OData's filters that az and Terraform use: comparisons, in, startswith, endswith, any with
-// a comparison, joined by and, or, not and parentheses. known says which properties there are. An unknown one is an error,
-// since a client that narrows a list must not be given a wider one.
+// parseFilter reads the filters that az and Terraform use: comparisons, in, startswith, endswith, and any with one of these.
+// known says which properties there are. An unknown one is an error, since a client that narrows a list must not be given a
+// wider one.
 func parseFilter(text string, known func(name string) error) (fits, error) {
-	if len(text) > maxFilter {
-		return nil, errFilter.with("it is too long")
-	}
-	p := &filterParser{lexer: lexer{text: text}, known: known}
-	p.next()
-	found, err := p.any(0)
+	f, err := odata.Parse(text)
 	if err != nil {
-		return nil, err
+		return nil, errFilter.with(err)
 	}
-	if p.token != "" || p.quoted || p.broken {
-		return nil, p.unexpected()
+	holds, err := selector{known: known}.compile(f)
+	var refused *Error
+	if err != nil && !errors.As(err, &refused) {
+		err = errFilter.with(err)
 	}
-	return found, nil
+	return holds, err
 }
 
-// filterParser reads a filter from left to right; token is the one it stands at.
-type filterParser struct {
-	lexer
+// selector makes comparisons of the parts of a filter.
+type selector struct {
 	known func(name string) error
 	item  string // the name of the item in any(item: …), or ""
 }
 
-func (p *filterParser) unexpected() error {
-	return errFilter.with(fmt.Sprintf("Syntax error at position %d", p.start))
-}
-
-// is reports whether the next token is a word or mark, in any case.
-func (p *filterParser) is(word string) bool { return !p.quoted && strings.EqualFold(p.token, word) }
-
-// take steps over a word or mark, if it comes next.
-func (p *filterParser) take(word string) bool {
-	found := p.is(word)
-	if found {
-		p.next()
+func (s selector) compile(f *odata.Filter) (fits, error) {
+	if join, joins := joined[f.Op]; joins {
+		return s.join(f.Parts, join)
 	}
-	return found
-}
-
-func (p *filterParser) expect(mark string) error {
-	if !p.take(mark) {
-		return p.unexpected()
+	if f.Op == odata.Call && functions[f.Name] == nil {
+		return nil, fmt.Errorf("An unknown function with name '%.40s' was found", f.Name)
 	}
-	return nil
-}
-
-// any reads parts joined by or; all reads those joined by and, which binds closer.
-func (p *filterParser) any(depth int) (fits, error) {
-	return p.joined(depth, "or", p.all, func(a, b fits) fits {
-		return func(get func(string) any) bool { return a(get) || b(get) }
-	})
-}
-
-func (p *filterParser) all(depth int) (fits, error) {
-	return p.joined(depth, "and", p.one, func(a, b fits) fits {
-		return func(get func(string) any) bool { return a(get) && b(get) }
-	})
-}
-
-func (p *filterParser) joined(depth int, word string, part func(int) (fits, error), join func(a, b fits) fits) (fits, error) {
-	found, err := part(depth)
-	for err == nil && p.take(word) {
-		var other fits
-		if other, err = part(depth); err == nil {
-			found = join(found, other)
-		}
-	}
-	return found, err
-}
-
-func (p *filterParser) one(depth int) (fits, error) {
-	switch {
-	case depth > maxFilterDepth:
-		return nil, errFilter.with("it is nested too deep")
-	case p.take("not"):
-		inner, err := p.one(depth + 1)
-		return func(get func(string) any) bool { return !inner(get) }, err
-	case p.take("("):
-		inner, err := p.any(depth + 1)
-		if err == nil {
-			err = p.expect(")")
-		}
-		return inner, err
-	}
-	return p.term(depth)
-}
-
-// term reads FUNCTION(PATH,'VALUE'), PATH/any(ITEM:FILTER), PATH in (VALUES) or PATH OPERATOR VALUE.
-func (p *filterParser) term(depth int) (fits, error) {
-	name := p.token
-	if p.quoted || !isName(name) {
-		return nil, p.unexpected()
-	}
-	p.next()
-	if p.is("(") {
-		if list, isAny := cutSuffixFold(name, "/any"); isAny {
-			return p.anyItem(list, depth)
-		}
-		return p.function(name)
-	}
-	if err := p.checkPath(name); err != nil {
+	if err := s.checkPath(f.Path); err != nil {
 		return nil, err
 	}
-	if p.take("in") {
-		return p.oneOf(name)
+	switch f.Op {
+	case odata.Call:
+		return called(f), nil
+	case odata.Any:
+		return s.any(f)
+	case "in":
+		return func(get func(string) any) bool {
+			have := get(f.Path)
+			return slices.ContainsFunc(f.Values, func(want any) bool { return equal(have, want) })
+		}, nil
 	}
-	compare, found := comparisons[strings.ToLower(p.token)]
-	if !found || p.quoted {
-		return nil, p.unexpected()
+	compare := comparisons[f.Op]
+	return func(get func(string) any) bool { return compare(get(f.Path), f.Values[0]) }, nil
+}
+
+// joined are the ways to make one comparison of several.
+var joined = map[string]func(parts []fits, get func(string) any) bool{
+	odata.And: func(parts []fits, get func(string) any) bool {
+		return !slices.ContainsFunc(parts, func(part fits) bool { return !part(get) })
+	},
+	odata.Or: func(parts []fits, get func(string) any) bool {
+		return slices.ContainsFunc(parts, func(part fits) bool { return part(get) })
+	},
+	odata.Not: func(parts []fits, get func(string) any) bool { return !parts[0](get) },
+}
+
+func (s selector) join(below []*odata.Filter, join func([]fits, func(string) any) bool) (fits, error) {
+	parts := make([]fits, 0, len(below))
+	for _, f := range below {
+		part, err := s.compile(f)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
 	}
-	p.next()
-	want, err := p.value()
-	return func(get func(string) any) bool { return compare(get(name), want) }, err
+	return func(get func(string) any) bool { return join(parts, get) }, nil
 }
 
 // checkPath refuses a path that begins with no known property; inside any, it begins with the item.
-func (p *filterParser) checkPath(path string) error {
+func (s selector) checkPath(path string) error {
 	first, _, _ := strings.Cut(path, "/")
-	if p.item != "" && strings.EqualFold(first, p.item) {
+	if s.item != "" && strings.EqualFold(first, s.item) {
 		return nil
 	}
-	return p.known(first)
+	return s.known(first)
 }
 
 // functions compare the beginning or end of a text.
 var functions = map[string]func(text, part string) bool{"startswith": strings.HasPrefix, "endswith": strings.HasSuffix}
 
-func (p *filterParser) function(name string) (fits, error) {
-	holds, found := functions[strings.ToLower(name)]
-	if !found {
-		return nil, errFilter.with(fmt.Sprintf("An unknown function with name '%.40s' was found", name))
-	}
-	p.next() // the parenthesis
-	path := p.token
-	if !isName(path) {
-		return nil, p.unexpected()
-	}
-	if err := p.checkPath(path); err != nil {
-		return nil, err
-	}
-	p.next()
-	if err := p.expect(","); err != nil {
-		return nil, err
-	}
-	value, err := p.value()
-	part, isText := value.(string)
-	if err != nil || !isText {
-		return nil, p.unexpected()
-	}
+func called(f *odata.Filter) fits {
+	holds := functions[f.Name]
+	part, _ := f.Values[0].(string)
 	return func(get func(string) any) bool {
-		text, _ := get(path).(string)
+		text, _ := get(f.Path).(string)
 		return text != "" && holds(strings.ToLower(text), strings.ToLower(part))
-	}, p.expect(")")
+	}
 }
 
-// anyItem reads what is after PATH/any: a filter of the items of a list.
-func (p *filterParser) anyItem(list string, depth int) (fits, error) {
-	if err := p.checkPath(list); err != nil {
-		return nil, err
+// any makes a comparison of the items of a list.
+func (s selector) any(f *odata.Filter) (fits, error) {
+	if s.item != "" {
+		return nil, fmt.Errorf("'%.80s' cannot be looked into", f.Path)
 	}
-	if p.item != "" {
-		return nil, errFilter.with(fmt.Sprintf("'%.80s' cannot be looked into", list))
-	}
-	p.next() // the parenthesis
-	p.item = p.token
-	p.next()
-	if !isName(p.item) || !p.take(":") {
-		return nil, p.unexpected()
-	}
-	item := p.item
-	inner, err := p.any(depth + 1)
-	p.item = ""
-	if err != nil {
-		return nil, err
-	}
-	return func(get func(string) any) bool { return anyFits(get(list), item, inner) }, p.expect(")")
+	s.item = f.Name
+	holds, err := s.compile(f.Parts[0])
+	return func(get func(string) any) bool { return anyFits(get(f.Path), f.Name, holds) }, err
 }
 
 func anyFits(items any, name string, holds fits) bool {
@@ -209,46 +127,4 @@ func anyFits(items any, name string, holds fits) bool {
 		}
 	}
 	return false
-}
-
-func (p *filterParser) oneOf(path string) (fits, error) {
-	if err := p.expect("("); err != nil {
-		return nil, err
-	}
-	var values []any
-	for {
-		value, err := p.value()
-		if err != nil {
-			return nil, err
-		}
-		values = append(values, value)
-		if !p.take(",") {
-			break
-		}
-	}
-	return func(get func(string) any) bool {
-		have := get(path)
-		for _, want := range values {
-			if equal(have, want) {
-				return true
-			}
-		}
-		return false
-	}, p.expect(")")
-}
-
-// literals are the values that are words.
-var literals = map[string]any{"true": true, "false": false, "null": nil}
-
-// value reads a text in single quotes, true, false, null, or a time or GUID without quotes.
-func (p *filterParser) value() (any, error) {
-	token, quoted := p.token, p.quoted
-	if token == "" && !quoted || !quoted && strings.Contains("(),:", token) {
-		return nil, p.unexpected()
-	}
-	p.next()
-	if value, isWord := literals[strings.ToLower(token)]; isWord && !quoted {
-		return value, nil
-	}
-	return token, nil
 }

@@ -52,9 +52,3 @@ func SubnetUsages(s *State, network ResourceID) []SubnetUsage {
 	}
 	return usages
 }
-
-// IsPrivateDNS reports whether an ID is that of a private DNS zone, or of what is in one.
-func IsPrivateDNS(id ResourceID) bool {
-	kind, zone := Fold(id.Type()), Fold(TypePrivateDNSZone)
-	return kind == zone || len(kind) > len(zone) && kind[:len(zone)+1] == zone+"/"
-}
