@@ -128,7 +128,8 @@ type PlaceAnswer struct {
 	PlaceStatus
 	// Principal is the object ID of the identity the program runs as; empty is nobody.
 	Principal string `json:"principal,omitempty"`
-	// Logins are ACR refresh tokens by login server, one for every registry on which the identity has a right.
+	// Logins are ACR refresh tokens by login server, one for every registry. Where anybody may pull, an identity without a
+	// right has none.
 	Logins map[string]string `json:"logins,omitempty"`
 	// IMDS says whether the place has an instance metadata service.
 	IMDS bool `json:"imds"`

@@ -34,8 +34,9 @@ func placeStatus(at azure.Place, hop azure.Hop) PlaceStatus {
 	}
 }
 
-// Place describes a place, and gives logins for the identity that is used there: ACR refresh tokens for every registry
-// on which it has a right, whatever the network. As names another principal; "anonymous" is nobody.
+// Place describes a place, and gives logins for the identity that is used there: ACR refresh tokens for every registry,
+// whatever the network and its roles, so that a refusal is about the identity and not about the lack of a login. As names
+// another principal; "anonymous" is nobody.
 func (e *Emulator) Place(ctx context.Context, name, as string) (PlaceAnswer, error) {
 	w := e.core.world.Load()
 	at, hop, err := e.route(w, name, e.defaultRegistry())
@@ -56,7 +57,7 @@ func (e *Emulator) Place(ctx context.Context, name, as string) (PlaceAnswer, err
 	return answer, err
 }
 
-// logins are refresh tokens by login server.
+// logins are refresh tokens by login server. Where anybody may pull, one without a right does better without a login.
 func (e *Emulator) logins(ctx context.Context, w *world, who caller) (map[string]string, error) {
 	issued, err := e.issuer.Issue(ctx, who.principal, identity.ACR, who.host)
 	if err != nil {
@@ -65,7 +66,7 @@ func (e *Emulator) logins(ctx context.Context, w *world, who caller) (map[string
 	tokens := map[string]string{}
 	for _, d := range w.state.OfType(registryType) {
 		r, ok := w.snapshot.Registry(d.ID.Name())
-		if !ok || !w.snapshot.HasRight(gate.Request{Registry: azure.Fold(r.Name), Credential: who.credential()}) {
+		if !ok || r.AnonymousPull && !w.snapshot.HasRight(gate.Request{Registry: azure.Fold(r.Name), Credential: who.credential()}) {
 			continue
 		}
 		token, err := e.tokens.RefreshToken(ctx, azure.Fold(r.Name), issued.Claims)

@@ -123,13 +123,13 @@ func (r *seedReader) read(f Seed) error {
 	return nil
 }
 
-// document reads one document of a file: sections, or what `az … show` or `az … list` printed, one resource or a list.
+// document reads one document of a file: sections, or what `az … show` or `az … list` printed, one document or a list.
 func (r *seedReader) document(p position) error {
 	switch {
 	case p.node.kind == listNode:
-		return r.resources(p)
+		return p.each(r.printed)
 	case p.node.get("id") != nil || p.node.get("type") != nil:
-		return r.resource(p)
+		return r.printed(p)
 	}
 	entries, err := p.entries("the sections " + sectionNames())
 	if err != nil {
@@ -141,6 +141,20 @@ func (r *seedReader) document(p position) error {
 		}
 	}
 	return nil
+}
+
+// printed reads a document that az printed: one of Graph's if its ID is no path and its members show its kind, such as
+// `az ad user show` prints, or else one of ARM's.
+func (r *seedReader) printed(p position) error {
+	body, err := p.object()
+	if err != nil {
+		return err
+	}
+	id, _ := body["id"].(string)
+	if _, known := graphKindOf(body); known && id != "" && !strings.Contains(id, "/") {
+		return r.principal(p)
+	}
+	return r.resource(p)
 }
 
 func (r *seedReader) section(p position, e entry) error {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -10,18 +11,7 @@ import (
 // defaultScope holds resources that a seed gives no scope: the development subscription's resource group.
 const defaultScope = "/subscriptions/" + azure.DevelopmentSubscription + "/resourceGroups/acrlocal"
 
-func (r *seedReader) resources(p position) error {
-	items, err := p.items()
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		if err := r.resource(item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r *seedReader) resources(p position) error { return p.each(r.resource) }
 
 // resource reads an ARM document: named by its ID, or by its type, name and scope; as ARM returns it, or as az prints it.
 func (r *seedReader) resource(p position) error {
@@ -44,6 +34,9 @@ func (r *seedReader) resource(p position) error {
 	if kind, _ := body["type"].(string); kind != "" && !strings.EqualFold(kind, id.Type()) && body["id"] != nil {
 		return p.errorf("the type %q is not that of the ID, %s", kind, id.Type())
 	}
+	if name, _ := body["name"].(string); body["id"] != nil && misnamed(id, name) {
+		return p.errorf("the name %q is not that of the ID, %s", name, id.Name())
+	}
 	if body, err = r.fit(p, id.Type(), body); err != nil {
 		return err
 	}
@@ -52,6 +45,14 @@ func (r *seedReader) resource(p position) error {
 		return err
 	}
 	return r.connections(id, body, p)
+}
+
+// misnamed reports whether a document of a modelled type has another name than its ID ends in. A child's may have the
+// names of all above it, and a subscription's is for people.
+func misnamed(id azure.ResourceID, name string) bool {
+	_, last := path.Split(name)
+	kind := azure.Fold(id.Type())
+	return name != "" && shapes[kind] != "" && kind != azure.Fold(azure.TypeSubscription) && !strings.EqualFold(last, id.Name())
 }
 
 // keep notes a document and where it came from. A later file replaces what an earlier one says; within a file that can only
@@ -76,7 +77,7 @@ func (r *seedReader) note(d azure.Document, at position) {
 func (r *seedReader) connections(id azure.ResourceID, body map[string]any, p position) error {
 	properties, _ := body["properties"].(map[string]any)
 	listed, _ := properties["privateEndpointConnections"].([]any)
-	if azure.Fold(id.Type()) != azure.Fold(azure.TypeRegistry) || len(listed) == 0 {
+	if !id.Is(azure.TypeRegistry) || len(listed) == 0 {
 		return nil
 	}
 	for i, item := range listed {

@@ -131,6 +131,20 @@ func (p position) items() ([]position, error) {
 	return all, nil
 }
 
+// each reads the members of a list one by one.
+func (p position) each(read func(position) error) error {
+	items, err := p.items()
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if err := read(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // entries returns what a mapping holds; nothing at all is an empty one. want says what should be there.
 func (p position) entries(want string) ([]entry, error) {
 	if p.node.isNull() {

@@ -9,18 +9,7 @@ import (
 )
 
 // principals reads Graph documents. One without an object ID gets one that follows from its name.
-func (r *seedReader) principals(p position) error {
-	items, err := p.items()
-	if err != nil {
-		return err
-	}
-	for _, item := range items {
-		if err := r.principal(item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (r *seedReader) principals(p position) error { return p.each(r.principal) }
 
 func (r *seedReader) principal(p position) error {
 	body, err := p.object()

@@ -27,7 +27,7 @@ func (e *UnknownPlaceError) Error() string {
 	if len(e.Near) > 0 {
 		return text + "; near: " + strings.Join(e.Near, ", ")
 	}
-	return text + "; a place is an IP address, a resource ID, or the end of one, such as containerGroups/worker"
+	return text + "; a place is an IP address, a resource ID, or the end of one, such as containerGroups/worker; or " + strings.Join(services, ", ")
 }
 
 // ResolvePlace finds the place that a name means, in any case, percent-encoded or not. A name is
