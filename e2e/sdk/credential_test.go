@@ -105,8 +105,8 @@ func TestCredentials(t *testing.T) {
 			})
 		}},
 		{"a password", func() (azcore.TokenCredential, error) {
-			return azidentity.NewUsernamePasswordCredential(tenant, publicClient, "ada@contoso.example", "Correct-Horse-9", //nolint:staticcheck // users still have it
-				&azidentity.UsernamePasswordCredentialOptions{ClientOptions: o})
+			options := azidentity.UsernamePasswordCredentialOptions{ClientOptions: o}                                                 //nolint:staticcheck // users still have it
+			return azidentity.NewUsernamePasswordCredential(tenant, publicClient, "ada@contoso.example", "Correct-Horse-9", &options) //nolint:staticcheck // as above
 		}},
 		{"a device code", func() (azcore.TokenCredential, error) {
 			return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{
@@ -156,7 +156,8 @@ func TestDefaultCredential(t *testing.T) {
 		code        string
 	}{
 		{
-			"the environment", inside, map[string]string{
+			"the environment", inside,
+			map[string]string{
 				"AZURE_TENANT_ID": ends.TenantID, "AZURE_CLIENT_ID": ends.ClientID, "AZURE_CLIENT_SECRET": ends.ClientSecret,
 			},
 			http.StatusBadRequest, "UnAuthorizedForCredentialOperations", // the right is there, the admin user is not
