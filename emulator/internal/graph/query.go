@@ -18,24 +18,35 @@ const (
 
 // supported are the query options that are understood, with those that may be ignored.
 var supported = map[string]bool{
-	"$select": true, "$filter": true, "$top": true, "$skiptoken": true, "$count": true, "$orderby": true, "$expand": true,
-	"$format": true, "api-version": true,
+	"select": true, "filter": true, "top": true, "skiptoken": true, "count": true, "orderby": true, "expand": true, "format": true,
 }
 
-// checkQuery refuses query options that would narrow an answer if they were understood.
+// unsupported are those of OData that would narrow an answer if they were understood, and mean so also without their mark.
+var unsupported = map[string]bool{"search": true, "skip": true, "apply": true, "compute": true, "deltatoken": true}
+
+// optionName is the name of a query option as Graph compares it: in any case, with $ and without.
+func optionName(given string) string { return strings.ToLower(strings.TrimPrefix(given, "$")) }
+
+// checkQuery refuses query options that would narrow an answer if they were understood, and those that are given twice.
 func (c *call) checkQuery() error {
-	for name := range c.r.URL.Query() {
-		if strings.HasPrefix(name, "$") && !supported[strings.ToLower(name)] {
-			return errQuery.with(name, "leave it out")
+	seen := map[string]bool{}
+	for given, values := range c.r.URL.Query() {
+		name := optionName(given)
+		switch {
+		case unsupported[name], strings.HasPrefix(given, "$") && !supported[name]:
+			return errQuery.with(given, "leave it out")
+		case supported[name] && (seen[name] || len(values) > 1):
+			return errQuery.with(given, "give it once")
 		}
+		seen[name] = true
 	}
 	return nil
 }
 
-// query returns an option of the query, whose name is in any case, as $filter.
+// query returns an option of the query, such as $filter.
 func (c *call) query(name string) string {
 	for given, values := range c.r.URL.Query() {
-		if strings.EqualFold(given, name) && len(values) > 0 {
+		if optionName(given) == optionName(name) && len(values) > 0 {
 			return values[0]
 		}
 	}
@@ -189,7 +200,7 @@ func (c *call) page(objects []object) (page []object, next string, err error) {
 func (c *call) link(from int) string {
 	query := url.Values{}
 	for name, values := range c.r.URL.Query() {
-		if !strings.EqualFold(name, "$skiptoken") {
+		if optionName(name) != "skiptoken" {
 			query[name] = values
 		}
 	}
