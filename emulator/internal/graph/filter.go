@@ -38,8 +38,11 @@ func (s selector) compile(f *odata.Filter) (fits, error) {
 	if join, joins := joined[f.Op]; joins {
 		return s.join(f.Parts, join)
 	}
-	if f.Op == odata.Call && functions[f.Name] == nil {
+	switch {
+	case f.Op == odata.Call && functions[f.Name] == nil:
 		return nil, fmt.Errorf("An unknown function with name '%.40s' was found", f.Name)
+	case f.Op == odata.Call && (f.Path == "" || len(f.Values) == 0):
+		return nil, fmt.Errorf("the function '%s' takes a property and a text", f.Name)
 	}
 	if err := s.checkPath(f.Path); err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 func FuzzFilter(f *testing.F) {
 	for _, seed := range []string{
 		"displayName eq 'a'", "startswith(displayName,'it''s') and not (a ne null or b eq true)", "x/any(c:c eq 'y')",
-		"x/any(c:startswith(c/d,'y')) or x in ('a','b')", "createdDateTime ge 2026-01-02T03:04:05Z", "((((a eq 'b'))))", "not not a eq 'b'", "''", "a eq '",
+		"x/any(c:startswith(c/d,'y')) or x in ('a','b')", "createdDateTime ge 2026-01-02T03:04:05Z", "((((a eq 'b'))))", "not not a eq 'b'", "''", "a eq '", "startswith()", "startswith('a')",
 	} {
 		f.Add(seed)
 	}
