@@ -1,0 +1,14 @@
+package executor
+
+import "fmt"
+
+// Error says with which code it ended, and why if that is known.
+func (e *ExitError) Error() string {
+	if e.Reason != "" {
+		return fmt.Sprintf("exit status %d: %s", e.Code, e.Reason)
+	}
+	return fmt.Sprintf("exit status %d", e.Code)
+}
+
+// Error says why.
+func (e *UnavailableError) Error() string { return "no container can be run here: " + e.Why }
