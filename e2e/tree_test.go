@@ -27,6 +27,8 @@ var arrows = map[string][]string{
 	"emulator":                          {"gate", "identity", "emulator/internal/"},
 	"emulator/emulatortest":             {"emulator", "gate"},
 	"emulator/internal/azure":           nil,
+	"emulator/internal/agent":           {"emulator/internal/azure"},
+	"emulator/internal/executor":        nil,
 	"emulator/internal/odata":           nil,
 	"emulator/internal/arm":             {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},
 	"emulator/internal/template":        nil,

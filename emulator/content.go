@@ -26,6 +26,8 @@ type contents struct {
 	logger  *slog.Logger
 	// refuse answers a request by a decision that refuses it.
 	refuse func(http.ResponseWriter, *http.Request, gate.Record)
+	// happened is told of what happened to the content of the registry of a folded name.
+	happened func(registry string, event oci.Event)
 
 	mu   sync.Mutex
 	open map[string]*oci.Registry
@@ -42,6 +44,7 @@ func (c *contents) registry(ctx context.Context, name string) (*oci.Registry, er
 	r, err := oci.New(context.WithoutCancel(ctx), oci.Options{
 		Registry: name, LoginServer: azure.LoginServer(name), Content: c.store.Content(name), BlobDir: filepath.Join(c.dir, "blobs"), Secret: c.secret,
 		Storage: c.storage, Now: c.now, WriteError: c.fail, Logger: c.logger,
+		OnEvent: func(_ context.Context, event oci.Event) { c.happened(name, event) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("content of registry %s: %w", name, err)

@@ -18,12 +18,18 @@ type core struct {
 	projection projection
 	store      store.Store
 
+	// writing is held by whoever reads documents in order to write them: the control plane, Graph and the services take turns,
+	// so that nobody writes over what they have not seen.
+	writing sync.Mutex
+
 	mu    sync.Mutex // one writer at a time
 	world atomic.Pointer[world]
 	// swapped is told of each new snapshot.
 	swapped func(*gate.Snapshot)
 	// removed is told of registries that a change took away, after it took effect.
 	removed func(name string)
+	// changed is told of the keys of each change after it took effect; nil means all of them.
+	changed func(keys []string)
 }
 
 // world is one revision of everything.
@@ -77,6 +83,7 @@ func (c *core) replace(ctx context.Context, documents []azure.Document) error {
 	}
 	w.revision = revision
 	c.enter(w)
+	c.changed(nil)
 	return nil
 }
 
@@ -129,7 +136,20 @@ func (c *core) Apply(ctx context.Context, change azure.Change) (int64, error) {
 	}
 	c.enter(next)
 	c.sweep(old, next, change)
+	c.changed(change.Keys())
 	return stored, nil
+}
+
+// Update makes a change of documents that it has seen, in turn with everybody else who does.
+func (c *core) Update(ctx context.Context, change func(*azure.State) (azure.Change, error)) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	made, err := change(c.State())
+	if err != nil || len(made.Put)+len(made.Delete) == 0 {
+		return err
+	}
+	_, err = c.Apply(ctx, made)
+	return err
 }
 
 // next compiles the world after a change, without putting it into force.

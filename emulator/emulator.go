@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/graph"
@@ -45,6 +46,7 @@ type Emulator struct {
 	registry http.Handler
 	ca       *vantage.CA
 	proxy    *vantage.Proxy
+	services []agent.Service // that work by themselves
 
 	listeners listeners
 	closers   []io.Closer
@@ -119,14 +121,14 @@ func (e *Emulator) openServices() error {
 		return err
 	}
 	e.gate = gate.New(options)
-	e.content.refuse = e.gate.Refuse
+	e.content.refuse, e.content.happened = e.gate.Refuse, e.happened
 	e.registry = registry.NewFront(e.gate, e.tokens, e.content.handler)
 	e.arm = arm.New(e.armOptions())
-	e.graph = graph.New(graph.Options{Backend: graphBackend{backend{e, e.newCallers(identity.Graph)}}, Now: e.options.Now, Log: e.options.Logger})
+	e.graph = graph.New(graph.Options{Backend: graphBackend{backend{e, e.newCallers(identity.Graph)}}, Writing: &e.core.writing, Now: e.options.Now, Log: e.options.Logger})
 	e.proxy = vantage.NewProxy(e.proxyOptions())
 	e.closers = append(e.closers, e.proxy)
 	e.core.projection = projection{quirks: quirksOf(e.options.Behavior), services: servicesOf}
-	e.core.swapped = e.gate.Swap
+	e.core.swapped, e.core.changed = e.gate.Swap, e.changed
 	e.core.removed = func(name string) {
 		if err := e.content.remove(context.Background(), name); err != nil {
 			e.options.Logger.Error("remove content", "registry", name, "error", err)
@@ -236,6 +238,7 @@ func (e *Emulator) Start(ctx context.Context) error {
 	sweeping, stop := context.WithCancel(ctx)
 	e.stop = stop
 	e.background.Go(func() { e.sweep(sweeping) })
+	e.runServices(sweeping)
 	return nil
 }
 

@@ -28,7 +28,7 @@ func testCore(t testing.TB, documents []azure.Document) *core {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	c := &core{store: db, projection: testProjection(), swapped: func(*gate.Snapshot) {}, removed: func(string) {}}
+	c := &core{store: db, projection: testProjection(), swapped: func(*gate.Snapshot) {}, removed: func(string) {}, changed: func([]string) {}}
 	if err := c.replace(t.Context(), documents); err != nil {
 		t.Fatal(err)
 	}
@@ -428,7 +428,7 @@ func probeSources(w *world) []gate.Source {
 // stored checks that the store holds what the world holds: a core that loads it is the same.
 func stored(t *testing.T, c *core) {
 	t.Helper()
-	again := &core{store: c.store, projection: c.projection, swapped: func(*gate.Snapshot) {}}
+	again := &core{store: c.store, projection: c.projection, swapped: func(*gate.Snapshot) {}, changed: func([]string) {}}
 	if kept, err := again.load(t.Context()); err != nil || !kept {
 		t.Fatalf("load: %v, %v", kept, err)
 	}

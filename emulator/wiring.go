@@ -45,8 +45,8 @@ func (e *Emulator) gateOptions() (gate.Options, error) {
 
 func (e *Emulator) armOptions() arm.Options {
 	return arm.Options{
-		Backend:     backend{e, e.newCallers(identity.ARM, identity.ClassicARM)},
-		LoginServer: e.loginServer, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
+		Backend: backend{e, e.newCallers(identity.ARM, identity.ClassicARM)},
+		Writing: &e.core.writing, LoginServer: e.loginServer, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
 		ContentSize: e.content.held,
 		TasksFlag: func(_ *azure.State, id azure.ResourceID) bool {
 			r, ok := e.gate.Snapshot().Registry(id.Name())

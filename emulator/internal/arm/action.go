@@ -34,8 +34,8 @@ func postAny(c *call) (answer, error) {
 // act does an action: one that changes something when it gets its turn, after asking for the right again.
 func (c *call) act(act action, right string, id azure.ResourceID, given map[string]any) (answer, error) {
 	if act.changes {
-		c.writing.Lock()
-		defer c.writing.Unlock()
+		c.Writing.Lock()
+		defer c.Writing.Unlock()
 		c.state = c.Backend.State()
 		if err := c.authorize(right, id); err != nil {
 			return answer{}, err

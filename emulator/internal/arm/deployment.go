@@ -224,8 +224,8 @@ func cancelDeployment(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.Writing.Lock()
+	defer c.Writing.Unlock()
 	c.state = c.Backend.State()
 	d, err := c.deployment(id)
 	if err != nil {

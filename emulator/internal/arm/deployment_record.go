@@ -38,8 +38,8 @@ func showDeployment(_ *call, _ azure.ResourceID, body map[string]any) {
 
 // begin writes down that the deployment is under way, and reports whether there was one of the name.
 func (run *deploying) begin() (existed bool, err error) {
-	run.writing.Lock()
-	defer run.writing.Unlock()
+	run.Writing.Lock()
+	defer run.Writing.Unlock()
 	run.state = run.Backend.State()
 	if err := run.authorize(template.DeploymentType+"/write", run.id); err != nil {
 		return false, err // again: the template may have been long in coming
@@ -132,8 +132,8 @@ func (run *deploying) finish(outputs map[string]any, failure error) (*azure.Docu
 	if outputs != nil {
 		properties["outputs"] = outputs
 	}
-	run.writing.Lock()
-	defer run.writing.Unlock()
+	run.Writing.Lock()
+	defer run.Writing.Unlock()
 	if _, stays := run.Backend.State().Get(run.id.Key()); !stays {
 		return nil, errDeploymentMissing.with(run.id.Name())
 	}

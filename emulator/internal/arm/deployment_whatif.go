@@ -66,6 +66,7 @@ func hasIdentity(state *azure.State, principalID string) bool {
 func (c *call) try(id azure.ResourceID, data []byte) (*server, *azure.Document, error) {
 	options := c.Options
 	options.Backend = &scratch{Backend: c.Backend, state: c.state}
+	options.Writing = nil // what is scratched is nobody else's
 	copied := newServer(options)
 	on := inside{server: copied, r: c.r, correlation: c.correlation}
 	if _, err := on.send(c.r.Context(), http.MethodPut, id.String(), c.version, data); err != nil {

@@ -19,8 +19,8 @@ func deleteAny(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.Writing.Lock()
+	defer c.Writing.Unlock()
 	c.state = c.Backend.State()
 	if err := c.authorize(k.action("delete"), id); err != nil {
 		return answer{}, err

@@ -156,8 +156,8 @@ func (c *call) changeTags(verb string, change retag) (answer, error) {
 			return answer{}, errTagOperation.about("operation", operation)
 		}
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.Writing.Lock()
+	defer c.Writing.Unlock()
 	c.state = c.Backend.State()
 	d, err := c.tagged(verb) // again, as it is now
 	if err == nil {

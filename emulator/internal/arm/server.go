@@ -44,21 +44,22 @@ type Options struct {
 	Spell func(resourceType string, body map[string]any) error
 	// ContentSize tells how many bytes the content of the registry of a folded name has; the default tells 0.
 	ContentSize func(ctx context.Context, name string) (int64, error)
+	// Writing is held from reading what a change is made of until it is made. Whoever else writes shares it; the default is
+	// a lock of its own.
+	Writing sync.Locker
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log takes the causes of internal errors; the default discards them.
 	Log *slog.Logger
 }
 
-// server answers requests. Documents are the Backend's; its own state is the lock that lets a write see what the one before
-// it left, and what is under way.
+// server answers requests. Documents are the Backend's; its own state is what is under way.
 type server struct {
 	Options
 	kinds      map[string]kind                // by folded type
 	roles      map[string]gate.RoleDefinition // the built-in ones, by GUID
 	operations *operations
 	activity   activity
-	writing    sync.Mutex
 	handler    http.Handler // itself, for the calls that a deployment makes
 }
 
@@ -80,6 +81,9 @@ func newServer(o Options) *server {
 	}
 	if o.ContentSize == nil {
 		o.ContentSize = func(context.Context, string) (int64, error) { return 0, nil }
+	}
+	if o.Writing == nil {
+		o.Writing = &sync.Mutex{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -82,8 +82,8 @@ func (c *call) write(compose func(*write, map[string]any)) (answer, error) {
 	if err := checkObjects(given); err != nil {
 		return answer{}, err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.Writing.Lock()
+	defer c.Writing.Unlock()
 	c.state = c.Backend.State()
 	w := &write{call: c, kind: k, id: id}
 	if err := w.begin(); err != nil {

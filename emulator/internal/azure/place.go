@@ -149,3 +149,18 @@ func (p *Place) attach(s *State, a attachment, id ResourceID) {
 		p.Private = derivePrivate(subnet.Prefixes, id.Key())
 	}
 }
+
+// OutsidePlace is a place outside all networks that a service works at for a resource, which need not exist: it has an
+// address of its own, and no identity.
+func OutsidePlace(id ResourceID) Place {
+	address := derive(outsideOutbound, id.Key(), 1)
+	return Place{Name: address.String(), Kind: PlaceInternet, Address: address}
+}
+
+// With is the place with the identities of another, and its metadata service: a machine there that works for the other's
+// resource. What it is called is the other's name.
+func (p Place) With(other Place) Place {
+	p.Name, p.Kind, p.Resource = other.Name, other.Kind, other.Resource
+	p.System, p.UserAssigned, p.HasIMDS = other.System, other.UserAssigned, other.HasIMDS
+	return p
+}

@@ -58,8 +58,8 @@ func (s *server) now() *directory { return &directory{state: s.Backend.State(), 
 
 // inTurn runs a change after those before it, on the directory that they left.
 func (c *call) inTurn(change func() (answer, error)) (answer, error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.Writing.Lock()
+	defer c.Writing.Unlock()
 	c.directory = c.now()
 	return change()
 }

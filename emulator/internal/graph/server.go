@@ -31,21 +31,26 @@ type Backend interface {
 // Options say what Graph stands on. Only Backend is necessary.
 type Options struct {
 	Backend Backend
+	// Writing is held from reading what a change is made of until it is made. Whoever else writes shares it; the default is
+	// a lock of its own.
+	Writing sync.Locker
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
 	// Log takes the causes of internal errors; the default discards them.
 	Log *slog.Logger
 }
 
-// server answers requests. Its only state is the lock that lets a write see what the one before it left.
+// server answers requests.
 type server struct {
 	Options
-	kinds   []*kind
-	writing sync.Mutex
+	kinds []*kind
 }
 
 // New returns the handler of Graph's host.
 func New(o Options) http.Handler {
+	if o.Writing == nil {
+		o.Writing = &sync.Mutex{}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -130,7 +130,7 @@ func (p *Proxy) admit(r *http.Request) (*tunnel, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.place = name
+	t.find = func(s *azure.State) (azure.Place, error) { return azure.ResolvePlace(s, name) }
 	_, err = p.from(t)
 	return t, err
 }

@@ -16,8 +16,8 @@ import (
 
 // tunnel is one way from a place to an emulated host.
 type tunnel struct {
-	place    string // the name of the place, as the client gave it
-	host     string // folded
+	find     FindPlace // the place that it begins at
+	host     string    // folded
 	port     uint16
 	registry string
 
@@ -34,7 +34,7 @@ func (t *tunnel) resolve(s *azure.State) (azure.Place, error) {
 	if t.state == s && t.state != nil {
 		return t.resolved, nil
 	}
-	place, err := azure.ResolvePlace(s, t.place)
+	place, err := t.find(s)
 	if err == nil {
 		t.state, t.resolved = s, place
 	}

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// Keychain are logins by registry host, folded. A registry without one is asked as nobody.
+type Keychain map[string]Credential
+
+// Resolve finds the login of a registry; it makes a Keychain an authn.Keychain.
+func (k Keychain) Resolve(of authn.Resource) (authn.Authenticator, error) {
+	c, found := k[azure.Fold(of.RegistryStr())]
+	if !found {
+		return authn.Anonymous, nil
+	}
+	return &authn.Basic{Username: c.User, Password: c.Password}, nil
+}
+
+// Remote are the options with which go-containerregistry acts as the agent.
+func (a *Agent) Remote(ctx context.Context, logins Keychain) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(a), remote.WithAuthFromKeychain(logins), remote.WithRetryPredicate(never)}
+}
+
+// never keeps a request that failed from being sent again: whoever works for a service knows how often it tries.
+func never(error) bool { return false }
+
+// Pull returns an image. Its layers are read when they are asked for, so that the context has to last as long. A refusal is
+// a *DaemonError.
+func (a *Agent) Pull(ctx context.Context, reference string, platform *v1.Platform, logins Keychain) (v1.Image, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return nil, err
+	}
+	options := a.Remote(ctx, logins)
+	if platform != nil {
+		options = append(options, remote.WithPlatform(*platform))
+	}
+	image, err := remote.Image(ref, options...)
+	if err != nil {
+		return nil, PullError(ref, err)
+	}
+	return image, nil
+}
+
+// DaemonError is a registry's refusal in the words of the Docker engine, which several services of Azure show
+// (acr-behaviour §2.1).
+type DaemonError struct {
+	// Method and URL are the request that was refused, as the engine writes it: Get or Head.
+	Method, URL string
+	// Code is the registry's, such as DENIED; empty if it gave none.
+	Code string
+	// Message is the registry's, or whatever else is known.
+	Message string
+}
+
+// Error says it as the engine does.
+func (e *DaemonError) Error() string {
+	said := e.Message
+	if e.Code != "" {
+		said = strings.ReplaceAll(strings.ToLower(e.Code), "_", " ") + ": " + e.Message
+	}
+	return fmt.Sprintf("Error response from daemon: %s %q: %s", e.Method, e.URL, said)
+}
+
+// NotFoundError says that a registry has no such image, in the engine's words.
+type NotFoundError struct {
+	// Reference is the image that was asked for.
+	Reference string
+	// Message is the registry's.
+	Message string
+}
+
+// Error says it as the engine does.
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("Error response from daemon: manifest for %s not found: manifest unknown: %s", e.Reference, e.Message)
+}
+
+// PullError puts what a pull ended with into the engine's words.
+func PullError(ref name.Reference, err error) error {
+	code, message := "", err.Error()
+	if refused, ok := errors.AsType[*transport.Error](err); ok && len(refused.Errors) > 0 {
+		code, message = string(refused.Errors[0].Code), refused.Errors[0].Message
+	}
+	if code == string(transport.ManifestUnknownErrorCode) || code == string(transport.NameUnknownErrorCode) {
+		return &NotFoundError{Reference: ref.Name(), Message: message}
+	}
+	at := fmt.Sprintf("https://%s/v2/%s/manifests/%s", ref.Context().RegistryStr(), ref.Context().RepositoryStr(), ref.Identifier())
+	return &DaemonError{Method: "Head", URL: at, Code: code, Message: message}
+}
+
+// PushError puts what a push ended with into the engine's words, which name no request.
+func PushError(err error) error {
+	if refused, ok := errors.AsType[*transport.Error](err); ok && len(refused.Errors) > 0 {
+		first := refused.Errors[0]
+		return fmt.Errorf("%s: %s", strings.ReplaceAll(strings.ToLower(string(first.Code)), "_", " "), first.Message)
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Credential is a login to a registry.
+type Credential struct {
+	User, Password string
+}
+
+// refreshTokenUser is the user name that goes with an ACR refresh token as password (acr-behaviour §4.1).
+const refreshTokenUser = "00000000-0000-0000-0000-000000000000"
+
+// managementAudience is the audience of the tokens that the services exchange (acr-tasks §1.3).
+const managementAudience = "https://management.azure.com/"
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// ExchangeError is a registry's refusal to exchange an Entra token for one of its own.
+type ExchangeError struct {
+	// Status is the HTTP status with its text, such as "403 Forbidden".
+	Status string
+	// Code and Message are the first error of the body, if it has any.
+	Code, Message string
+}
+
+// Error says it as ACR Tasks does (acr-tasks §4.3).
+func (e *ExchangeError) Error() string {
+	return "failed to get ACR refresh token, exchange API response code: " + e.Status
+}
+
+// Exchange gets a login to a registry for an identity, as the services do: a token of the identity for Resource Manager,
+// exchanged for a refresh token. A refusal is an *ExchangeError.
+func (a *Agent) Exchange(ctx context.Context, loginServer string, as Identity) (Credential, error) {
+	token, err := a.cloud.Token(ctx, as, managementAudience)
+	if err != nil {
+		return Credential{}, err
+	}
+	form := url.Values{"grant_type": {"access_token"}, "service": {loginServer}, "access_token": {token}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+loginServer+"/oauth2/exchange", strings.NewReader(form.Encode()))
+	if err != nil {
+		return Credential{}, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, body, err := a.send(r)
+	if err != nil {
+		return Credential{}, err
+	}
+	if response.StatusCode != http.StatusOK {
+		code, message := firstError(body)
+		return Credential{}, &ExchangeError{Status: response.Status, Code: code, Message: message}
+	}
+	var answer struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	err = json.Unmarshal(body, &answer)
+	return Credential{User: refreshTokenUser, Password: answer.RefreshToken}, err
+}
+
+// Login checks a login as docker login does: the challenge of /v2/, answered at the realm that it names. A refusal is a
+// *DaemonError.
+func (a *Agent) Login(ctx context.Context, loginServer string, c Credential) error {
+	base := "https://" + loginServer + "/v2/"
+	response, _, err := a.get(ctx, base, Credential{})
+	if err != nil {
+		return &DaemonError{Method: "Get", URL: base, Code: "", Message: err.Error()}
+	}
+	realm, service := challenge(response.Header.Get("WWW-Authenticate"))
+	if response.StatusCode == http.StatusOK || realm == "" {
+		return statusError(base, response, nil)
+	}
+	query := url.Values{"service": {service}, "account": {c.User}, "client_id": {"docker"}, "offline_token": {"true"}}
+	response, body, err := a.get(ctx, realm+"?"+query.Encode(), c)
+	if err != nil {
+		return &DaemonError{Method: "Get", URL: base, Message: err.Error()}
+	}
+	return statusError(base, response, body)
+}
+
+// statusError is what docker says of an answer that is no success.
+func statusError(at string, response *http.Response, body []byte) error {
+	if response.StatusCode < http.StatusBadRequest {
+		return nil
+	}
+	code, message := firstError(body)
+	if code == "" {
+		message = fmt.Sprintf("login attempt to %s failed with status: %s", at, response.Status)
+	}
+	return &DaemonError{Method: "Get", URL: at, Code: code, Message: message}
+}
+
+func (a *Agent) get(ctx context.Context, address string, c Credential) (*http.Response, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c != (Credential{}) {
+		r.SetBasicAuth(c.User, c.Password)
+	}
+	return a.send(r)
+}
+
+// send sends a request and reads the answer, as far as it may be long.
+func (a *Agent) send(r *http.Request) (*http.Response, []byte, error) {
+	response, err := a.RoundTrip(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return response, body, err
+}
+
+// challengeForm finds realm and service in a challenge (distribution's token specification).
+var challengeForm = regexp.MustCompile(`(?i)\b(realm|service)="([^"]*)"`)
+
+func challenge(header string) (realm, service string) {
+	for _, found := range challengeForm.FindAllStringSubmatch(header, -1) {
+		if strings.EqualFold(found[1], "realm") {
+			realm = found[2]
+		} else {
+			service = found[2]
+		}
+	}
+	return realm, service
+}
+
+// firstError reads the first error of a registry's body.
+func firstError(body []byte) (code, message string) {
+	var answer struct {
+		Errors []struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0 {
+		return "", ""
+	}
+	return answer.Errors[0].Code, answer.Errors[0].Message
+}
