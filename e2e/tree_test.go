@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"emulator/internal/azure":           nil,
 	"emulator/internal/agent":           {"emulator/internal/azure"},
 	"emulator/internal/executor":        nil,
+	"emulator/internal/dockerfile":      {"emulator/internal/executor"},
 	"emulator/internal/odata":           nil,
 	"emulator/internal/arm":             {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},
 	"emulator/internal/template":        nil,

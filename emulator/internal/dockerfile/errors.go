@@ -1,0 +1,5 @@
+package dockerfile
+
+import "errors"
+
+var errUnbuilt = errors.New("nothing is built yet")
