@@ -31,6 +31,8 @@ var arrows = map[string][]string{
 	"emulator/internal/executor":        nil,
 	"emulator/internal/dockerfile":      {"emulator/internal/executor"},
 	"emulator/internal/odata":           nil,
+	"emulator/internal/tasks/taskfile":  {"emulator/internal/yamlfile"},
+	"emulator/internal/yamlfile":        nil,
 	"emulator/internal/arm":             {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},
 	"emulator/internal/template":        nil,
 	"emulator/internal/graph":           {"gate", "emulator/internal/azure", "emulator/internal/odata"},
@@ -52,6 +54,7 @@ var reserved = []struct{ module, only, reason string }{
 	{"github.com/alecthomas/kong", "cmd/acrlocal", "the command line is the command's business"},
 	{"net/http", "-emulator/internal/azure", "azure is the domain: no HTTP"},
 	{"net/http", "-emulator/internal/template", "templates are evaluated, not served"},
+	{"net/http", "-emulator/internal/tasks/taskfile", "the language of tasks does no I/O"},
 	{"net/http", "-emulator/internal/store", "what is kept knows no HTTP"},
 	{"net/http", "-emulator/internal/store/sqlite", "what is kept knows no HTTP"},
 }

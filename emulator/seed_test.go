@@ -240,7 +240,7 @@ func TestSeedHostile(t *testing.T) {
 		"10 MB of entries": "resources: [" + strings.Repeat("a,", 5<<20),
 		"10 MB of pipes":   strings.Repeat("|\n", 5<<20),
 		"10 MB of text":    "quirks: " + strings.Repeat("x ", 5<<20),
-		"many marks":       "quirks: [" + strings.Repeat("a,", maxYAMLMarks-10),
+		"many marks":       "quirks: [" + strings.Repeat("a,", yamlLimits.Marks-10),
 		"a tag":            "quirks: !!binary aGVsbG8=",
 		"infinity":         "resources: [{id: /subscriptions/x, tags: {a: .inf}}]",
 		"own documents":    "resources: [{id: /acrlocal/settings/quirks}]",

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/yamlfile"
 )
+
+// yamlLimits bound a file's text, beside the bounds of a seed.
+var yamlLimits = yamlfile.Limits{Marks: 500_000, Entries: 5_000, Documents: 1_000, Depth: maxSeedDepth}
 
 // yamlReader makes nodes of a file's syntax tree.
 type yamlReader struct {
@@ -18,11 +21,7 @@ type yamlReader struct {
 }
 
 func parseYAML(file string, data []byte) ([]*node, error) {
-	tokens, err := scanYAML(file, string(data))
-	if err != nil {
-		return nil, err
-	}
-	tree, err := parser.Parse(tokens, 0)
+	tree, err := yamlfile.Parse(string(data), yamlLimits)
 	if err != nil {
 		return nil, syntaxError(file, err)
 	}
@@ -42,11 +41,11 @@ func parseYAML(file string, data []byte) ([]*node, error) {
 }
 
 func syntaxError(file string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
-		return &seedError{file: file, line: syntax.GetToken().Position.Line, message: syntax.GetMessage()}
+	var syntax *yamlfile.Error
+	if !errors.As(err, &syntax) {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	return fmt.Errorf("%s: %w", file, err)
+	return &seedError{file: file, line: syntax.Line, message: syntax.Message}
 }
 
 func (r *yamlReader) errorAt(n ast.Node, format string, args ...any) error {
