@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -68,7 +69,7 @@ type DaemonError struct {
 func (e *DaemonError) Error() string {
 	said := e.Message
 	if e.Code != "" {
-		said = strings.ReplaceAll(strings.ToLower(e.Code), "_", " ") + ": " + e.Message
+		said = words(e.Code) + ": " + e.Message
 	}
 	return fmt.Sprintf("Error response from daemon: %s %q: %s", e.Method, e.URL, said)
 }
@@ -99,11 +100,34 @@ func PullError(ref name.Reference, err error) error {
 	return &DaemonError{Method: "Head", URL: at, Code: code, Message: message}
 }
 
-// PushError puts what a push ended with into the engine's words, which name no request.
-func PushError(err error) error {
-	if refused, ok := errors.AsType[*transport.Error](err); ok && len(refused.Errors) > 0 {
-		first := refused.Errors[0]
-		return fmt.Errorf("%s: %s", strings.ReplaceAll(strings.ToLower(string(first.Code)), "_", " "), first.Message)
+// Push pushes an image or an index, with all that it needs. A refusal is in the engine's words, which name no request.
+func (a *Agent) Push(ctx context.Context, ref name.Reference, content remote.Taggable, logins Keychain) error {
+	options := a.Remote(ctx, logins)
+	var err error
+	switch content := content.(type) {
+	case v1.ImageIndex:
+		err = remote.WriteIndex(ref, content, options...)
+	case v1.Image:
+		err = remote.Write(ref, content, options...)
+	default:
+		err = remote.Put(ref, content, options...)
 	}
-	return err
+	if refused, ok := errors.AsType[*transport.Error](err); ok && refused.Request != nil && refused.Request.Method == http.MethodHead {
+		// The answer to HEAD has no body. What the registry has to say, it says to GET.
+		if _, said := remote.Get(ref, options...); said != nil {
+			err = said
+		}
+	}
+	return pushError(err)
 }
+
+func pushError(err error) error {
+	refused, ok := errors.AsType[*transport.Error](err)
+	if !ok || len(refused.Errors) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %s", words(string(refused.Errors[0].Code)), refused.Errors[0].Message)
+}
+
+// words is an error code as the engine writes it.
+func words(code string) string { return strings.ReplaceAll(strings.ToLower(code), "_", " ") }

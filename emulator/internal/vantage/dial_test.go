@@ -48,7 +48,9 @@ func TestDial(t *testing.T) {
 func TestDialRefused(t *testing.T) {
 	s := newScene(t, tell)
 	inside := func(state *azure.State) (azure.Place, error) { return azure.ResolvePlace(state, "203.0.113.7") }
-	gone := func(*azure.State) (azure.Place, error) { return azure.Place{}, errors.New("the task is not there any more") }
+	gone := func(*azure.State) (azure.Place, error) {
+		return azure.Place{}, errors.New("the task is not there any more")
+	}
 	for _, c := range []struct {
 		find    FindPlace
 		address string
