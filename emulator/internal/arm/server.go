@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -44,6 +45,11 @@ type Options struct {
 	Spell func(resourceType string, body map[string]any) error
 	// ContentSize tells how many bytes the content of the registry of a folded name has; the default tells 0.
 	ContentSize func(ctx context.Context, name string) (int64, error)
+	// Tasks carries out ACR Tasks; nil has what would run anything answered with an error that says so.
+	Tasks Tasks
+	// BlobURL renders the URL of a blob, https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME?SIGNATURE, for the way it is
+	// asked for. The default leaves it as it is.
+	BlobURL func(r *http.Request, blob *url.URL) *url.URL
 	// Writing is held from reading what a change is made of until it is made. Whoever else writes shares it; the default is
 	// a lock of its own.
 	Writing sync.Locker
@@ -81,6 +87,9 @@ func newServer(o Options) *server {
 	}
 	if o.ContentSize == nil {
 		o.ContentSize = func(context.Context, string) (int64, error) { return 0, nil }
+	}
+	if o.BlobURL == nil {
+		o.BlobURL = func(_ *http.Request, blob *url.URL) *url.URL { return blob }
 	}
 	if o.Writing == nil {
 		o.Writing = &sync.Mutex{}

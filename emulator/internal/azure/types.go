@@ -17,6 +17,8 @@ const (
 	TypeScopeMap                  = "Microsoft.ContainerRegistry/registries/scopeMaps"
 	TypeToken                     = "Microsoft.ContainerRegistry/registries/tokens"
 	TypeTask                      = "Microsoft.ContainerRegistry/registries/tasks"
+	TypeRun                       = "Microsoft.ContainerRegistry/registries/runs"
+	TypeTaskRun                   = "Microsoft.ContainerRegistry/registries/taskRuns"
 	TypeReplication               = "Microsoft.ContainerRegistry/registries/replications"
 	TypeWebhook                   = "Microsoft.ContainerRegistry/registries/webhooks"
 	TypeCacheRule                 = "Microsoft.ContainerRegistry/registries/cacheRules"
@@ -91,7 +93,7 @@ func Hidden(id ResourceID) bool {
 var canonicalTypes = foldedTypes(
 	TypeTenant, TypeSubscription, TypeResourceGroup,
 	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
-	TypeScopeMap, TypeToken, TypeTask,
+	TypeScopeMap, TypeToken, TypeTask, TypeRun, TypeTaskRun,
 	TypeReplication, TypeWebhook, TypeCacheRule, TypeCredentialSet, TypeConnectedRegistry, TypeAgentPool, TypePrivateLinkResource,
 	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
 	TypeRoleAssignment, TypeRoleDefinition, TypeLock, TypeUserAssignedIdentity, TypeFederatedCredential,
