@@ -132,7 +132,7 @@ func TestLogin(t *testing.T) {
 		{"/oauth2/token", http.StatusForbidden, denied, `Error response from daemon: Get "https://myregistry.azurecr.io/v2/": denied: client with IP '198.18.0.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.`},
 		{"/oauth2/token", http.StatusUnauthorized, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, `Error response from daemon: Get "https://myregistry.azurecr.io/v2/": unauthorized: authentication required`},
 		{"/oauth2/token", http.StatusBadGateway, "<html>", `Error response from daemon: Get "https://myregistry.azurecr.io/v2/": login attempt to https://myregistry.azurecr.io/v2/ failed with status: 502 Bad Gateway`},
-		{"/v2/", http.StatusForbidden, denied, `Error response from daemon: Get "https://myregistry.azurecr.io/v2/": login attempt to https://myregistry.azurecr.io/v2/ failed with status: 403 Forbidden`},
+		{"/v2/", http.StatusForbidden, denied, `Error response from daemon: Get "https://myregistry.azurecr.io/v2/": denied: client with IP '198.18.0.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.`},
 		{"/v2/", http.StatusOK, "{}", ""},
 	} {
 		s := newStub(t, refuseAt(c.path, c.status, c.body))

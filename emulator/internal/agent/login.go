@@ -51,57 +51,45 @@ func (a *Agent) Exchange(ctx context.Context, loginServer string, as Identity) (
 		return Credential{}, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, body, err := a.send(r)
+	got, err := a.send(r)
 	if err != nil {
 		return Credential{}, err
 	}
-	if response.StatusCode != http.StatusOK {
-		code, message := firstError(body)
-		return Credential{}, &ExchangeError{Status: response.Status, Code: code, Message: message}
+	if got.code != http.StatusOK {
+		code, message := got.firstError()
+		return Credential{}, &ExchangeError{Status: got.status, Code: code, Message: message}
 	}
-	var answer struct {
+	var tokens struct {
 		RefreshToken string `json:"refresh_token"`
 	}
-	err = json.Unmarshal(body, &answer)
-	return Credential{User: refreshTokenUser, Password: answer.RefreshToken}, err
+	err = json.Unmarshal(got.body, &tokens)
+	return Credential{User: refreshTokenUser, Password: tokens.RefreshToken}, err
 }
 
 // Login checks a login as docker login does: the challenge of /v2/, answered at the realm that it names. A refusal is a
 // *DaemonError.
 func (a *Agent) Login(ctx context.Context, loginServer string, c Credential) error {
 	base := "https://" + loginServer + "/v2/"
-	response, _, err := a.get(ctx, base, Credential{})
-	if err != nil {
-		return &DaemonError{Method: "Get", URL: base, Code: "", Message: err.Error()}
-	}
-	realm, service := challenge(response.Header.Get("WWW-Authenticate"))
-	if response.StatusCode == http.StatusOK || realm == "" {
-		return statusError(base, response, nil)
-	}
-	query := url.Values{"service": {service}, "account": {c.User}, "client_id": {"docker"}, "offline_token": {"true"}}
-	response, body, err := a.get(ctx, realm+"?"+query.Encode(), c)
+	asked, err := a.get(ctx, base, Credential{})
 	if err != nil {
 		return &DaemonError{Method: "Get", URL: base, Message: err.Error()}
 	}
-	return statusError(base, response, body)
+	realm, service := challenge(asked.header.Get("WWW-Authenticate"))
+	if asked.code == http.StatusOK || realm == "" {
+		return asked.loginError(base)
+	}
+	query := url.Values{"service": {service}, "account": {c.User}, "client_id": {"docker"}, "offline_token": {"true"}}
+	given, err := a.get(ctx, realm+"?"+query.Encode(), c)
+	if err != nil {
+		return &DaemonError{Method: "Get", URL: base, Message: err.Error()}
+	}
+	return given.loginError(base)
 }
 
-// statusError is what docker says of an answer that is no success.
-func statusError(at string, response *http.Response, body []byte) error {
-	if response.StatusCode < http.StatusBadRequest {
-		return nil
-	}
-	code, message := firstError(body)
-	if code == "" {
-		message = fmt.Sprintf("login attempt to %s failed with status: %s", at, response.Status)
-	}
-	return &DaemonError{Method: "Get", URL: at, Code: code, Message: message}
-}
-
-func (a *Agent) get(ctx context.Context, address string, c Credential) (*http.Response, []byte, error) {
+func (a *Agent) get(ctx context.Context, address string, c Credential) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	if c != (Credential{}) {
 		r.SetBasicAuth(c.User, c.Password)
@@ -109,15 +97,48 @@ func (a *Agent) get(ctx context.Context, address string, c Credential) (*http.Re
 	return a.send(r)
 }
 
-// send sends a request and reads the answer, as far as it may be long.
-func (a *Agent) send(r *http.Request) (*http.Response, []byte, error) {
+// answer is what a registry answered, as far as it may be long.
+type answer struct {
+	code   int
+	status string // the code with its text
+	header http.Header
+	body   []byte
+}
+
+func (a *Agent) send(r *http.Request) (answer, error) {
 	response, err := a.RoundTrip(r)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return response, body, err
+	return answer{response.StatusCode, response.Status, response.Header, body}, err
+}
+
+// loginError is what docker says of an answer that is no success.
+func (a answer) loginError(at string) error {
+	if a.code < http.StatusBadRequest {
+		return nil
+	}
+	code, message := a.firstError()
+	if code == "" {
+		message = fmt.Sprintf("login attempt to %s failed with status: %s", at, a.status)
+	}
+	return &DaemonError{Method: "Get", URL: at, Code: code, Message: message}
+}
+
+// firstError reads the first error of a registry's body.
+func (a answer) firstError() (code, message string) {
+	var body struct {
+		Errors []struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(a.body, &body) != nil || len(body.Errors) == 0 {
+		return "", ""
+	}
+	return body.Errors[0].Code, body.Errors[0].Message
 }
 
 // challengeForm finds realm and service in a challenge (distribution's token specification).
@@ -132,18 +153,4 @@ func challenge(header string) (realm, service string) {
 		}
 	}
 	return realm, service
-}
-
-// firstError reads the first error of a registry's body.
-func firstError(body []byte) (code, message string) {
-	var answer struct {
-		Errors []struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"errors"`
-	}
-	if json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0 {
-		return "", ""
-	}
-	return answer.Errors[0].Code, answer.Errors[0].Message
 }
