@@ -201,6 +201,8 @@ func identityName(c gate.Credential) string {
 		return ""
 	case c.Holder == gate.AdminHolder:
 		return "admin user"
+	case c.Holder == gate.RunHolder:
+		return gate.Tasks
 	}
 	return c.Name
 }

@@ -33,6 +33,8 @@ func (r *registry) rightTo(op Operation, holder Holder, c *caller) Step {
 	switch {
 	case holder == AdminHolder:
 		return allow(StageAuthorization, AdminGrants, "admin user")
+	case holder == RunHolder:
+		return r.rightOfRun(op)
 	case c.token != nil:
 		return c.token.rightTo(op)
 	case c.principal != nil:
@@ -41,6 +43,17 @@ func (r *registry) rightTo(op Operation, holder Holder, c *caller) Step {
 		return allow(StageAuthorization, AnonymousPullGrants, "anonymousPullEnabled=true")
 	}
 	return deny(StageAuthorization, NoRole, "anonymous")
+}
+
+// runRights are what a run may do in its own registry: everything that acr purge needs, besides pull and push.
+const runRights = rightPull | rightPush | rightDelete | rightMetadataRead | rightMetadataWrite
+
+// rightOfRun judges a run that logs in by itself (acr-tasks §1.3). There is no such access in ABAC mode (acr-behaviour §3.2).
+func (r *registry) rightOfRun(op Operation) Step {
+	if op.Kind.needs(r.Mode)&runRights == 0 {
+		return deny(StageAuthorization, NoRole, Tasks)
+	}
+	return allow(StageAuthorization, ServiceRight, Tasks)
 }
 
 // rightTo judges a repository-scoped token by its scope map, which never grants the catalog (acr-behaviour §4.3).

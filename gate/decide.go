@@ -79,6 +79,8 @@ func (s *Snapshot) authenticate(r *registry, q *Request, c *caller) Step {
 		return r.authenticateAdmin(credential)
 	case TokenHolder:
 		return r.authenticateToken(credential, c)
+	case RunHolder:
+		return allow(StageAuthentication, accepted[credential.Kind], Tasks)
 	}
 	return r.authenticateAnonymous(q)
 }
@@ -91,7 +93,7 @@ var holders = [unknownCredential]Holder{
 // consistent guards against a credential that was filled in by half.
 func (c *Credential) consistent() bool {
 	if c.fromACR() {
-		return c.Holder <= TokenHolder
+		return c.Holder <= RunHolder
 	}
 	return c.Kind < unknownCredential && c.Holder == holders[c.Kind]
 }

@@ -215,6 +215,15 @@ func (o *oracle) liveRights(r gate.Registry, q question) (granted bool, reason s
 			return true, "scope-map"
 		}
 		return false, "scope-map-lacks-action"
+	case gate.RunHolder:
+		own := []gate.OperationKind{
+			gate.OpSignIn, gate.OpPull, gate.OpPush, gate.OpDelete, gate.OpDeleteReferrer, gate.OpUntag, gate.OpListTags,
+			gate.OpViewAttributes, gate.OpSetAttributes, gate.OpCatalog,
+		}
+		if r.Mode != gate.AbacRepositoryPermissions && slices.Contains(own, q.Operation.Kind) {
+			return true, "service-right"
+		}
+		return false, "no-role"
 	case gate.AnonymousHolder:
 		reading := []gate.OperationKind{gate.OpSignIn, gate.OpPull, gate.OpListTags, gate.OpViewAttributes}
 		if slices.Contains(reading, q.Operation.Kind) {

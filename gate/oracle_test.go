@@ -315,6 +315,7 @@ func (o *oracle) holderProblem(r gate.Registry, q question) string {
 		if t := tokenOf(r, c.Name); t == nil || !t.Enabled {
 			return "token-disabled"
 		}
+	case gate.RunHolder:
 	default:
 		if c.Kind == gate.NoCredential && q.Surface == gate.RegistryAPI || !r.AnonymousPull {
 			return "credential-missing"

@@ -384,7 +384,7 @@ token disabled disabled actions=repositories/*/content/read`)
 }
 
 func askAccounts(t *testing.T, b *bench, p gate.Policy) *tally {
-	accounts := []string{"anonymous", "admin"}
+	accounts := []string{"anonymous", "admin", "run"}
 	for _, name := range []string{"all", "team", "app", "split", "writer", "nothing", "disabled", "gone"} {
 		accounts = append(accounts, "token:"+name)
 	}

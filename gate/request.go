@@ -96,4 +96,5 @@ const (
 	PrincipalHolder               // a principal of the tenant
 	AdminHolder                   // the admin user
 	TokenHolder                   // a repository-scoped token
+	RunHolder                     // a run of ACR Tasks, which was given access to its own registry without an identity
 )

@@ -117,6 +117,8 @@ func credentialOf(p gate.Policy, name string) gate.Credential {
 		return gate.Credential{}
 	case name == "admin":
 		return gate.Credential{Kind: gate.AdminPassword, Holder: gate.AdminHolder}
+	case name == "run":
+		return gate.Credential{Kind: gate.RefreshToken, Holder: gate.RunHolder, Name: gate.Tasks}
 	case isToken:
 		return gate.Credential{Kind: gate.TokenPassword, Holder: gate.TokenHolder, Name: token}
 	}

@@ -523,12 +523,12 @@ func TestInconsistentCredentials(t *testing.T) {
 	}
 	names := map[gate.Holder]string{gate.PrincipalHolder: "ann", gate.TokenHolder: "ci"}
 	for kind := range gate.CredentialKind(10) {
-		for holder := range gate.Holder(6) {
+		for holder := range gate.Holder(7) {
 			q := mustAsk(t, p, "pull a").Request
 			q.Credential.Kind, q.Credential.Holder, q.Credential.Name = kind, holder, names[holder]
 			q.Credential.Scopes = []gate.TokenScope{mustScope(t, "repository:a:pull")}
 			fromACR := kind == gate.RefreshToken || kind == gate.AccessToken
-			sound := fromACR && holder <= gate.TokenHolder || fitting[kind] == holder && holder != 0
+			sound := fromACR && holder <= gate.RunHolder || fitting[kind] == holder && holder != 0
 			if d := s.Decide(q); (d.Verdict == gate.Allow) != sound {
 				t.Errorf("kind %d of holder %d: %v", kind, holder, d.Steps())
 			}

@@ -81,6 +81,7 @@ type Access struct {
 // holders are the values of the claim holder. What is not among them is nobody.
 var holders = [...]string{
 	gate.AnonymousHolder: "anonymous", gate.PrincipalHolder: "principal", gate.AdminHolder: "admin", gate.TokenHolder: "token",
+	gate.RunHolder: "run",
 }
 
 // proofOfHolder is the proof of a holder that is no principal.

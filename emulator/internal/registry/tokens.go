@@ -109,6 +109,17 @@ func (t *Tokens) RefreshToken(ctx context.Context, registry string, entra identi
 	return t.issueRefresh(ctx, order{registry: r, name: strings.ToLower(entra.ObjectID), proof: proofOfEntra(entra)})
 }
 
+// RunToken issues a refresh token to a run of ACR Tasks in a registry that logs in without an identity (acr-tasks §1.3), again
+// without the gate's word. It is good for that registry alone, and bypasses no rule of its network. The error is that of
+// RefreshToken.
+func (t *Tokens) RunToken(ctx context.Context, registry string) (string, error) {
+	r, ok := t.registry(registry)
+	if !ok {
+		return "", fmt.Errorf("issue a refresh token: there is no registry %q", registry)
+	}
+	return t.issueRefresh(ctx, order{registry: r, name: gate.Tasks, proof: proofOfHolder(gate.RunHolder)})
+}
+
 func (t *Tokens) registry(name string) (gate.Registry, bool) {
 	s := t.options.Snapshot()
 	if s == nil {
