@@ -8,7 +8,7 @@ GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo compose-demo test race lint fmt fuzz bench cover mutate clients docs up clean
+.PHONY: help build demo demo-tasks compose-demo test race lint fmt fuzz bench cover mutate clients docs up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ build: ## build the one static binary, bin/acrlocal
 
 demo: build ## watch the article's story with real images: who gets in, who stays out, and why
 	@$(BIN)/acrlocal demo
+
+demo-tasks: build ## the article's worked example: a task passes the firewall, typed by the unmodified az
+	@e2e/tasks/demo
 
 compose-demo: $(BIN)/docker-credential-acr-env ## the same with Docker engines on real networks, and no proxy
 	@GOOS=linux $(MAKE) --no-print-directory build
