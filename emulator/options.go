@@ -48,6 +48,17 @@ type Options struct {
 	PlainAnswers bool
 	// DecisionLog is a file to which decisions are appended as JSON lines; empty writes none.
 	DecisionLog string
+	// Executor says how containers are run: "auto", "namespaces" (Linux), "docker" or "none"; default auto, which takes the
+	// first that works here. Without one, what needs a container fails and says why; everything else works.
+	Executor string
+	// Executable is the program that namespaces are made with: one that calls Main first, such as the program itself. Empty
+	// means that there is none, and no containers in namespaces.
+	Executable string
+	// Mirrors say where images of other registries are found, as HOST[/PATH]=oci:DIRECTORY or HOST[/PATH]=HOST[/PATH] of a
+	// registry of this emulator. Nothing is ever fetched from elsewhere.
+	Mirrors []string
+	// Advisories is a directory of advisories in the OSV format, which Defender finds vulnerable packages by; empty has none.
+	Advisories string
 	// Version is the version that status shows.
 	Version string
 	// Now is the clock; default time.Now.

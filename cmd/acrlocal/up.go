@@ -32,6 +32,9 @@ type upCommand struct {
 	TrustedIssuer   map[string]string `help:"Take tokens of an issuer for federated credentials, by its key set (JWKS). Repeatable. The emulator stands in for issuers that are not given." placeholder:"URL=FILE"`
 	TrustedProxies  []string          `help:"Front proxies whose X-Forwarded-For and PROXY protocol count." placeholder:"CIDR"`
 	MaxStorage      int64             `help:"Largest total size of all blobs, in bytes; ${default} unless told." default:"8589934592" placeholder:"BYTES"`
+	Executor        string            `help:"How the containers of tasks and container groups are run: auto, namespaces (Linux), docker or none; ${default} unless told." enum:"auto,namespaces,docker,none" default:"auto"`
+	Mirror          []string          `help:"Where images of another registry are found: an OCI layout (docker.io=oci:DIR), or a registry of the emulator (docker.io=playground.azurecr.io/mirror). Repeatable." placeholder:"HOST=FROM"`
+	Advisories      string            `help:"Directory of advisories (OSV, JSON) that Defender for Cloud knows." placeholder:"DIR"`
 	PlainAnswers    bool              `help:"Leave out the headers that ACR does not send."`
 	DecisionLog     string            `help:"Append decisions to a file, as JSON lines." placeholder:"FILE"`
 	CAFile          string            `help:"Write the certificate authority's certificate, which clients trust, to a file of its own." name:"ca-file" placeholder:"FILE"`
@@ -74,7 +77,9 @@ func (c *upCommand) options(io streams) (emulator.Options, error) {
 		Manage: c.Manage, Data: c.Data, State: c.State, RegistryListen: c.RegistryListen,
 		DefaultRegistry: c.DefaultRegistry, Behavior: gate.Behavior(c.Behavior), TrustedProxies: c.TrustedProxies,
 		MaxStorage: c.MaxStorage, PlainAnswers: c.PlainAnswers, DecisionLog: c.DecisionLog, Version: version,
+		Executor: c.Executor, Mirrors: c.Mirror, Advisories: c.Advisories,
 	}
+	o.Executable, _ = os.Executable()
 	if len(c.Listen) > 0 {
 		o.Listen, o.ListenAlso = c.Listen[0], c.Listen[1:]
 	}
