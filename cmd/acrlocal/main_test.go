@@ -198,6 +198,7 @@ func TestUpOptions(t *testing.T) {
 		"up", "--listen", "0.0.0.0:1", "--listen", "127.0.0.2:1,127.0.0.3:1", "--manage=127.0.0.1:2", "-c", seed, "--config", "-", "--state", "/state", "--registry-listen", "a=:3",
 		"--registry-listen", "b=:4", "--attach", "/subscriptions/x/a=b=127.0.2.1:5", "--default-registry", "a", "--behavior", "current",
 		"--trusted-proxies", "10.0.0.0/8,192.0.2.1", "--max-storage", "1024", "--decision-log", "/log",
+		"--executor", "none", "--mirror", "docker.io=oci:/images", "--mirror", "quay.io=playground.azurecr.io/quay", "--advisories", "/osv",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +207,12 @@ func TestUpOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := emulator.Options{
+		Executor: "none", Executable: program, Mirrors: []string{"docker.io=oci:/images", "quay.io=playground.azurecr.io/quay"}, Advisories: "/osv",
 		Listen: "0.0.0.0:1", ListenAlso: []string{"127.0.0.2:1", "127.0.0.3:1"}, Manage: "127.0.0.1:2",
 		Data: "/data", State: "/state", RegistryListen: map[string]string{"a": ":3", "b": ":4"},
 		Attach: []emulator.Attachment{{Network: "/subscriptions/x/a=b", Address: "127.0.2.1:5"}}, DefaultRegistry: "a", Behavior: gate.Current,
