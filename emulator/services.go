@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -27,7 +28,11 @@ func (c cloud) Update(ctx context.Context, change func(*azure.State) (azure.Chan
 
 // Dial connects to an emulated host from a place.
 func (c cloud) Dial(ctx context.Context, place agent.Place, address string) (net.Conn, error) {
-	return c.e.proxy.Dial(ctx, vantage.FindPlace(place), address)
+	conn, err := c.e.proxy.Dial(ctx, vantage.FindPlace(place), address)
+	if errors.Is(err, vantage.ErrRefused) {
+		return nil, errors.Join(agent.ErrOutside, err)
+	}
+	return conn, err
 }
 
 // Token issues a token of an identity.

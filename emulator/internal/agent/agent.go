@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -24,7 +25,7 @@ type Cloud interface {
 	// Update changes documents in turn with every other writer: change is given the state that the last one left. It must be
 	// quick, and must not call Update; an error of it is returned, and nothing changes.
 	Update(ctx context.Context, change func(*azure.State) (azure.Change, error)) error
-	// Dial connects to an emulated host, given as host:port, from a place.
+	// Dial connects to an emulated host, given as host:port, from a place. An error is ErrOutside if it leads nowhere.
 	Dial(ctx context.Context, place Place, address string) (net.Conn, error)
 	// Token issues an Entra token of an identity for an audience, as the service's machines get it.
 	Token(ctx context.Context, identity Identity, audience string) (string, error)
@@ -35,6 +36,9 @@ type Cloud interface {
 	// After sends the time when a duration has passed.
 	After(d time.Duration) <-chan time.Time
 }
+
+// ErrOutside says that a connection leads nowhere: its host is not emulated, or its place is gone.
+var ErrOutside = errors.New("outside the emulator")
 
 // Service is a service of Azure that works by itself, told of what happens. Changed and Happened must return at once, and
 // must not call the Cloud: they are called where the change is made.

@@ -19,6 +19,11 @@ type Credential struct {
 // refreshTokenUser is the user name that goes with an ACR refresh token as password (acr-behaviour §4.1).
 const refreshTokenUser = "00000000-0000-0000-0000-000000000000"
 
+// RefreshToken is the login that an ACR refresh token makes.
+func RefreshToken(token string) Credential {
+	return Credential{User: refreshTokenUser, Password: token}
+}
+
 // managementAudience is the audience of the tokens that the services exchange (acr-tasks §1.3).
 const managementAudience = "https://management.azure.com/"
 
@@ -45,6 +50,11 @@ func (a *Agent) Exchange(ctx context.Context, loginServer string, as Identity) (
 	if err != nil {
 		return Credential{}, err
 	}
+	return a.ExchangeToken(ctx, loginServer, token)
+}
+
+// ExchangeToken gets a login to a registry for an Entra token. A refusal is an *ExchangeError.
+func (a *Agent) ExchangeToken(ctx context.Context, loginServer, token string) (Credential, error) {
 	form := url.Values{"grant_type": {"access_token"}, "service": {loginServer}, "access_token": {token}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+loginServer+"/oauth2/exchange", strings.NewReader(form.Encode()))
 	if err != nil {
@@ -63,7 +73,7 @@ func (a *Agent) Exchange(ctx context.Context, loginServer string, as Identity) (
 		RefreshToken string `json:"refresh_token"`
 	}
 	err = json.Unmarshal(got.body, &tokens)
-	return Credential{User: refreshTokenUser, Password: tokens.RefreshToken}, err
+	return RefreshToken(tokens.RefreshToken), err
 }
 
 // Login checks a login as docker login does: the challenge of /v2/, answered at the realm that it names. A refusal is a

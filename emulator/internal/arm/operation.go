@@ -46,6 +46,7 @@ type operation struct {
 	begun     time.Time
 
 	mu      sync.Mutex // guards what follows
+	percent int        // how much is done, as far as anybody says so
 	settled bool
 	ends    time.Time // meaningful once it is settled
 	outcome outcome
@@ -58,6 +59,20 @@ func (o *operation) settle(ends time.Time, how outcome) {
 	if !o.settled {
 		o.settled, o.ends, o.outcome = true, ends, how
 	}
+}
+
+// advance says how much of the operation is done, in per cent.
+func (o *operation) advance(percent int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.percent = max(o.percent, min(percent, 100))
+}
+
+// progress tells how much of the operation is done.
+func (o *operation) progress() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.percent
 }
 
 // at tells how the operation is doing at a time: over or not, and if so how it ended and when.
@@ -196,6 +211,9 @@ func operationRoutes() []route {
 func (c *call) operation() (*operation, error) {
 	_, id := cutLast(c.path)
 	o, found := c.operations.get(id)
+	if !found {
+		o, found = c.interruptedImport(id)
+	}
 	if !found || !o.isAt(c.path) {
 		return nil, errOperationMissing.with(id)
 	}
@@ -220,6 +238,9 @@ func getOperationStatus(c *call) (answer, error) {
 	body := map[string]any{"id": o.path("operationStatuses"), "name": o.id, "status": "InProgress", "startTime": o.begun.UTC().Format(time.RFC3339Nano)}
 	how, ends, over := o.at(c.Now())
 	if !over {
+		if percent := o.progress(); percent > 0 {
+			body["percentComplete"] = percent
+		}
 		return answer{status: http.StatusOK, body: body, header: map[string]string{"Retry-After": retryAfter}}, nil
 	}
 	body["status"], body["endTime"] = how.status(), ends.UTC().Format(time.RFC3339Nano)

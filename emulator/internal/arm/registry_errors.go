@@ -27,6 +27,8 @@ var (
 
 	errImport        = refusal{400, "InvalidParameter", "%s."}
 	errImportExports = refusal{403, "Forbidden", "The registry '%s' has exports disabled."}
-	errImportUnmoved = refusal{501, "ImportNotCarriedOut", "The import of '%s' was checked and accepted, but this emulator does not copy" +
-		" content between registries yet: no bytes were moved. Push the image instead, or name it in the seed file under 'images'."}
+	errImportUnmoved = refusal{501, "ImportNotCarriedOut", "The import of '%s' was checked, but there is no service here that copies content" +
+		" between registries. Push the image instead."}
+	errImportInterrupted = refusal{500, "OperationInterrupted", "Operation registries-%s failed. Resource %s The emulator stopped while the image" +
+		" was being copied. A tag is there with all that belongs to it, or is not there: import the image again."}
 )

@@ -1,13 +1,46 @@
 package arm
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
+
+// Importer copies images into registries.
+type Importer interface {
+	// Import takes an import on and returns at once. What comes of it is told by Done, unless this returns an error.
+	Import(ctx context.Context, what Import) error
+}
+
+// Import is an image to be copied into a registry. Its request has been checked, and its principal may import.
+type Import struct {
+	// Operation is the ID of the operation, Principal the object ID of who asked for it.
+	Operation, Principal string
+	// Target is the registry that the image is copied to.
+	Target azure.ResourceID
+	// Source is the registry that the image comes from, when it was named by its resource ID; otherwise zero.
+	Source azure.ResourceID
+	// Host is the registry that the image comes from by its address, when it was named so; otherwise empty.
+	Host string
+	// Image is REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST.
+	Image string
+	// User and Password are a login to the source; a password without a user is a token. Without both the source is asked as
+	// the registry service if it was named by resource ID, and else as nobody.
+	User, Password string
+	// Tags are REPOSITORY or REPOSITORY:TAG each, Repositories those that get the image without a tag.
+	Tags, Repositories []string
+	// Force lets tags move that are there already.
+	Force bool
+	// Progress takes how much is done, in per cent. It may be called any number of times, from any goroutine.
+	Progress func(percent int)
+	// Done takes how it ended, once; nil is success.
+	Done func(error)
+}
 
 // importRequest is the body of importImage (acr-behaviour §6.2).
 type importRequest struct {
@@ -30,8 +63,7 @@ var (
 // maxImportTags is how many targets one import may name.
 const maxImportTags = 50
 
-// importImage takes an import on, after all that can be said against it before its bytes are looked at. Moving them is not
-// here yet: the operation fails, and says so, rather than succeed with nothing done.
+// importImage takes an import on, after all that can be said against it before its bytes are looked at.
 func importImage(c *call, d *azure.Document, given map[string]any) (answer, error) {
 	request, err := readImport(given)
 	if err != nil {
@@ -40,9 +72,53 @@ func importImage(c *call, d *azure.Document, given map[string]any) (answer, erro
 	if err := c.checkImportSource(request, d); err != nil {
 		return answer{}, err
 	}
-	operation := c.start(azure.TypeRegistry+"/importImage/action", d.ID)
-	operation.settle(c.Now().Add(c.delay()), outcome{err: errImportUnmoved.with(request.image)})
+	if c.Importer == nil {
+		return answer{}, errImportUnmoved.with(request.image)
+	}
+	operation := c.start(importRight, d.ID)
+	if err := c.Importer.Import(c.r.Context(), c.order(request, operation)); err != nil {
+		operation.settle(c.Now(), outcome{err: err})
+		return answer{}, err
+	}
 	return operation.accepted(c, http.StatusAccepted, nil), nil
+}
+
+const importRight = azure.TypeRegistry + "/importImage/action"
+
+// order is what a request comes to, reporting to an operation. Where operations are slow, it is over no sooner.
+func (c *call) order(r importRequest, o *operation) Import {
+	slow := c.Now().Add(c.delay())
+	source, _ := azure.ParseResourceID(r.resourceID) // as was checked
+	return Import{
+		Operation: o.id, Principal: c.principal, Target: o.of, Source: source, Host: r.registryURI, Image: r.image,
+		User: textAt(r.credentials, "username"), Password: textAt(r.credentials, "password"),
+		Tags: r.tags, Repositories: r.repositories, Force: r.force, Progress: o.advance,
+		Done: func(err error) { o.settle(later(c.Now(), slow), outcome{err: err}) },
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// interruptedImport finds an import that was under way when an earlier process ended: its record is still there. It failed.
+func (c *call) interruptedImport(id string) (*operation, bool) {
+	for _, d := range c.state.OfType(azure.TypeImport) {
+		if azure.Fold(d.ID.Name()) != azure.Fold(id) {
+			continue
+		}
+		registry, _ := d.ID.Parent()
+		begun, _ := time.Parse(time.RFC3339Nano, textAt(d.Body, "properties.startTime"))
+		return &operation{
+			id: d.ID.Name(), of: registry, right: importRight, principal: textAt(d.Body, "properties.principalId"), begun: begun,
+			location: c.regionOf(registry), settled: true, ends: begun,
+			outcome: outcome{err: errImportInterrupted.with(d.ID.Name(), registry)},
+		}, true
+	}
+	return nil, false
 }
 
 func readImport(given map[string]any) (importRequest, error) {
@@ -110,7 +186,8 @@ func (r importRequest) checkSource(source map[string]any) error {
 }
 
 // checkImportSource looks at a source of this emulator: it exists, the principal may pull from it, and it lets go of what it
-// has (acr-behaviour §1.1, exportPolicy).
+// has (acr-behaviour §1.1, exportPolicy). The right to pull is asked for where the registry service will read the source in
+// the principal's stead: with credentials the source itself judges them, and by its address alone it is asked as nobody.
 func (c *call) checkImportSource(r importRequest, to *azure.Document) error {
 	from, err := c.importFrom(r)
 	if err != nil || from == nil {
@@ -119,7 +196,7 @@ func (c *call) checkImportSource(r importRequest, to *azure.Document) error {
 	if r.resourceID != "" && r.credentials == nil {
 		const pull = azure.TypeRegistry + "/pull/read"
 		if !c.may(pull, from.ID) {
-			return errLinkForbidden.with(c.clientName(), c.principal, azure.TypeRegistry+"/importImage/action", to.ID, pull, from.ID)
+			return errLinkForbidden.with(c.clientName(), c.principal, importRight, to.ID, pull, from.ID)
 		}
 	}
 	view, err := azure.ReadRegistry(*from)

@@ -50,6 +50,8 @@ type Options struct {
 	// BlobURL renders the URL of a blob, https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME?SIGNATURE, for the way it is
 	// asked for. The default leaves it as it is.
 	BlobURL func(r *http.Request, blob *url.URL) *url.URL
+	// Importer copies images into registries; without one importImage says that nobody does.
+	Importer Importer
 	// Writing is held from reading what a change is made of until it is made. Whoever else writes shares it; the default is
 	// a lock of its own.
 	Writing sync.Locker

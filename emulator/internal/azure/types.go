@@ -30,7 +30,10 @@ const (
 	// TypeCredentials is the hidden child of a registry that holds the passwords of its admin user. No API of
 	// Azure shows it; Azure keeps it where nobody sees it.
 	TypeCredentials = "Microsoft.ContainerRegistry/registries/credentials"
-	// TypeTokenCredentials is the same for the passwords of a repository-scoped token.
+	// TypeImport is the hidden child of a registry that stands for an import under way, so that one that was interrupted is
+	// known to have been.
+	TypeImport = "Microsoft.ContainerRegistry/registries/imports"
+	// TypeTokenCredentials is the same as TypeCredentials for the passwords of a repository-scoped token.
 	TypeTokenCredentials     = "Microsoft.ContainerRegistry/registries/tokens/credentials"
 	TypeRoleAssignment       = "Microsoft.Authorization/roleAssignments"
 	TypeRoleDefinition       = "Microsoft.Authorization/roleDefinitions"
@@ -95,7 +98,7 @@ var canonicalTypes = foldedTypes(
 	TypeManagementGroup, TypeManagementSubscription, TypeRegistry,
 	TypeScopeMap, TypeToken, TypeTask, TypeRun, TypeTaskRun,
 	TypeReplication, TypeWebhook, TypeCacheRule, TypeCredentialSet, TypeConnectedRegistry, TypeAgentPool, TypePrivateLinkResource,
-	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials,
+	TypePrivateEndpointConnection, TypeCredentials, TypeTokenCredentials, TypeImport,
 	TypeRoleAssignment, TypeRoleDefinition, TypeLock, TypeUserAssignedIdentity, TypeFederatedCredential,
 	TypeVirtualNetwork, TypeSubnet, TypePeering,
 	TypePrivateEndpoint, TypePrivateDNSZone, TypePrivateDNSZoneLink,
@@ -142,5 +145,5 @@ func Types() []string { return slices.Collect(maps.Values(canonicalTypes)) }
 // HiddenType reports whether the documents of a type, in any case, are hidden; see Hidden.
 func HiddenType(resourceType string) bool {
 	kind := Fold(resourceType)
-	return kind == Fold(TypeSettings) || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials)
+	return kind == Fold(TypeSettings) || kind == Fold(TypeCredentials) || kind == Fold(TypeTokenCredentials) || kind == Fold(TypeImport)
 }
