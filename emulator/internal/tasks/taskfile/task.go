@@ -32,7 +32,7 @@ type Step struct {
 	// Text is the cmd or build as it was written, rendered, for logs and messages. Secrets of a build request are hidden.
 	Text string
 
-	// Env are NAME=value, the step's own before those of the task; no name is there twice.
+	// Env are NAME=value; the last one of a name counts.
 	Env []string
 	// WorkingDirectory is where the step works: absolute, or below the workspace. Empty is the workspace itself.
 	WorkingDirectory string
@@ -65,15 +65,17 @@ type Cmd struct {
 	Image string
 	// Args are what follows the image, split as a shell would.
 	Args []string
+	// Name is what other containers of the run call this one beside the step's ID (--name); usually empty.
+	Name string
 	// EntryPoint replaces the image's; empty leaves it.
 	EntryPoint string
 	// User is a name or number, perhaps with a group; empty is the image's.
 	User string
-	// Volumes are -v and --mount of the command line: NAME-or-PATH:PATH[:ro].
+	// Volumes are -v of the command line, as docker takes them: NAME-or-PATH:PATH[:ro].
 	Volumes []string
 	// Ports and Expose are as docker run takes them: "8080:80", "80". Steps of a run share one network, so they matter little.
 	Ports, Expose []string
-	// CPUs is such as "0.5"; empty is no bound of its own.
+	// CPUs is a number such as "0.5"; empty is no bound of its own.
 	CPUs string
 	// Memory is the bound in bytes; 0 is no bound of its own.
 	Memory int64
