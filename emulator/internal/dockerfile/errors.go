@@ -1,5 +1,13 @@
 package dockerfile
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-var errUnbuilt = errors.New("nothing is built yet")
+// ErrLimit is what every error about a bound of Limits wraps.
+var ErrLimit = errors.New("limit reached")
+
+func limitError(of string, limit int64) error {
+	return fmt.Errorf("more than %d %s: %w", limit, of, ErrLimit)
+}

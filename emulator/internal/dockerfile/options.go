@@ -108,16 +108,6 @@ type Dependency struct {
 // Cache holds what instructions led to. It may be used by several builds at once.
 type Cache struct{}
 
-// Build builds an image. The error is for people, in docker's words where docker has any.
-func Build(ctx context.Context, o Options) (Result, error) {
-	return Result{}, errUnbuilt
-}
-
-// Index builds the image once for each platform, and makes an index of the results. Its Close closes them all.
-func Index(ctx context.Context, o Options, platforms []v1.Platform) (IndexResult, error) {
-	return IndexResult{}, errUnbuilt
-}
-
 // IndexResult is what Index built.
 type IndexResult struct {
 	// Index is the index, in OCI's media type.

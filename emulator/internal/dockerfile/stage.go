@@ -1,0 +1,313 @@
+package dockerfile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+)
+
+// stage is a stage that is being built, or was.
+type stage struct {
+	*build
+	number int
+	// config is the configuration as it is so far, and id its digest, which docker calls the ID of the image.
+	config v1.ConfigFile
+	id     string
+	layers []v1.Layer
+	// fs is the file system, nil as long as nobody looks.
+	fs *tree
+	// parent is the stage that this one is based on, base the image; scratch has neither.
+	parent *stage
+	base   *foreign
+	// declared are the arguments that ARG made known in here, with their defaults.
+	declared map[string]*string
+	// commanded says that CMD was given in here: an ENTRYPOINT drops a command that was inherited.
+	commanded bool
+}
+
+// foreign is an image that was pulled.
+type foreign struct {
+	image      v1.Image
+	dependency Dependency
+	fs         *tree
+}
+
+// defaultPath is the search path of an image that sets none.
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// noBase is what FROM calls an image without anything in it.
+const noBase = "scratch"
+
+// stage builds a stage unless it is built.
+func (b *build) stage(ctx context.Context, number int) (*stage, error) {
+	if s := b.built[number]; s != nil {
+		return s, nil
+	}
+	definition := b.stages[number]
+	s := &stage{build: b, number: number, declared: map[string]*string{}}
+	b.step++
+	b.progress.step(b.step, b.steps, definition.SourceCode)
+	if err := s.from(ctx, definition); err != nil {
+		return nil, err
+	}
+	b.built[number] = s
+	b.progress.image(s.id)
+	if err := s.triggers(ctx); err != nil {
+		return nil, err
+	}
+	for _, command := range definition.Commands {
+		b.step++
+		b.progress.step(b.step, b.steps, fmt.Sprint(command))
+		if err := s.carryOut(ctx, command); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// from starts with what FROM names: a former stage, nothing, or an image.
+func (s *stage) from(ctx context.Context, definition instructions.Stage) error {
+	platform, err := s.platform(definition.Platform)
+	if err != nil {
+		return err
+	}
+	other, isStage := s.stageCalled(definition.BaseName, s.number)
+	switch {
+	case isStage:
+		if s.parent, err = s.stage(ctx, other); err != nil {
+			return err
+		}
+		s.config, s.id, s.layers = *s.parent.config.DeepCopy(), s.parent.id, slices.Clone(s.parent.layers)
+	case definition.BaseName == noBase:
+		s.config = v1.ConfigFile{Architecture: platform.Architecture, OS: platform.OS, Variant: platform.Variant, RootFS: v1.RootFS{Type: "layers"}}
+	default:
+		if err := s.fromImage(ctx, definition.BaseName, platform); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(s.config.Config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) {
+		s.config.Config.Env = append(s.config.Config.Env, defaultPath)
+	}
+	return nil
+}
+
+func (s *stage) fromImage(ctx context.Context, reference string, platform v1.Platform) error {
+	var err error
+	if s.base, err = s.pull(ctx, reference, platform); err != nil {
+		return err
+	}
+	config, err := s.base.image.ConfigFile()
+	if err != nil {
+		return err
+	}
+	id, err := s.base.image.ConfigName()
+	if err != nil {
+		return err
+	}
+	s.config, s.id = *config.DeepCopy(), id.String()
+	s.layers, err = s.base.image.Layers()
+	return err
+}
+
+// pull gets an image, once for each platform.
+func (b *build) pull(ctx context.Context, reference string, platform v1.Platform) (*foreign, error) {
+	key := reference + " " + platform.String()
+	if f := b.foreign[key]; f != nil {
+		return f, nil
+	}
+	if b.Pull == nil {
+		return nil, fmt.Errorf("pull of %s: images cannot be pulled here", reference)
+	}
+	image, err := b.Pull(ctx, reference, platform)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return nil, err
+	}
+	f := &foreign{image: image, dependency: dependency(reference, digest)}
+	b.foreign[key] = f
+	return f, nil
+}
+
+// dependency splits a reference.
+func dependency(reference string, digest v1.Hash) Dependency {
+	d := Dependency{Reference: reference, Digest: digest.String()}
+	parsed, err := name.ParseReference(reference)
+	if err != nil {
+		return d
+	}
+	d.Registry, d.Repository = parsed.Context().RegistryStr(), parsed.Context().RepositoryStr()
+	if tag, is := parsed.(name.Tag); is {
+		d.Tag = tag.TagStr()
+	}
+	return d
+}
+
+// triggers carries out what ONBUILD left in the base. They are instructions of this stage, and leave none themselves.
+func (s *stage) triggers(ctx context.Context) error {
+	texts := s.config.Config.OnBuild
+	s.config.Config.OnBuild = nil
+	if len(texts) == 0 {
+		return nil
+	}
+	if s.steps+len(texts) > s.Limits.Instructions {
+		return limitError("instructions", int64(s.Limits.Instructions))
+	}
+	s.progress.triggers(len(texts))
+	for _, text := range texts {
+		if int64(len(text)) > s.Limits.Dockerfile {
+			return limitError("bytes in a trigger", s.Limits.Dockerfile)
+		}
+		command, err := parseTrigger(text)
+		if err != nil {
+			return fmt.Errorf("onbuild trigger %q: %w", text, err)
+		}
+		if err := s.carryOut(ctx, command); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carryOut does what an instruction says, and commits it.
+func (s *stage) carryOut(ctx context.Context, command instructions.Command) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.expand(command); err != nil {
+		return err
+	}
+	switch c := command.(type) {
+	case *instructions.CopyCommand:
+		return s.copyCommand(ctx, c)
+	case *instructions.AddCommand:
+		return s.addCommand(ctx, c)
+	case *instructions.RunCommand:
+		return s.runCommand(ctx, c)
+	}
+	container := digestOf(s.id, fmt.Sprint(command))
+	s.progress.container(container)
+	if err := s.configure(command); err != nil {
+		return err
+	}
+	s.progress.removed(container)
+	return s.commit("#(nop) " + fmt.Sprint(command))
+}
+
+// commit makes what changed the next image of the stage.
+func (s *stage) commit(comment string) error {
+	if s.fs == nil {
+		return s.append(nil, comment)
+	}
+	l, err := s.fs.layer(s.scratch)
+	if err != nil {
+		return err
+	}
+	if l == nil {
+		return s.append(nil, comment)
+	}
+	return s.append(l, comment)
+}
+
+// append adds a layer, if there is one, and a line of history.
+func (s *stage) append(l v1.Layer, comment string) error {
+	now := v1.Time{Time: s.Now().UTC()}
+	s.config.History = append(s.config.History, v1.History{Created: now, CreatedBy: strings.Join(s.shell(), " ") + " " + comment, EmptyLayer: l == nil})
+	s.config.Created = now
+	s.config.Config.Image = s.id
+	if l != nil {
+		diffID, err := l.DiffID()
+		if err != nil {
+			return err
+		}
+		s.config.RootFS.DiffIDs = append(s.config.RootFS.DiffIDs, diffID)
+		s.layers = append(s.layers, l)
+	}
+	raw, err := json.Marshal(s.config)
+	if err != nil {
+		return err
+	}
+	s.id = configDigest(raw)
+	s.progress.image(s.id)
+	return nil
+}
+
+// digestOf is a SHA-256 in hexadecimal over several texts.
+func digestOf(texts ...string) string {
+	sum := sha256.New()
+	for _, text := range texts {
+		fmt.Fprintf(sum, "%d:%s", len(text), text)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// tree is the file system of the stage.
+func (s *stage) tree() (*tree, error) {
+	if s.fs != nil {
+		return s.fs, nil
+	}
+	var err error
+	if s.parent != nil && len(s.parent.layers) == len(s.layers) {
+		if s.fs, err = s.parent.tree(); err == nil {
+			s.fs = s.fs.clone()
+		}
+		return s.fs, err
+	}
+	s.fs, err = s.treeOf(s.layers)
+	return s.fs, err
+}
+
+// tree is the file system of an image.
+func (f *foreign) tree(b *build) (*tree, error) {
+	if f.fs != nil {
+		return f.fs, nil
+	}
+	layers, err := f.image.Layers()
+	if err != nil {
+		return nil, err
+	}
+	f.fs, err = b.treeOf(layers)
+	return f.fs, err
+}
+
+// source is the file system that --from means: a former stage by name or number, or an image.
+func (s *stage) source(ctx context.Context, from string) (*tree, error) {
+	if from == "" {
+		if s.files == nil {
+			return nil, errors.New("missing build context")
+		}
+		return s.files.tree, nil
+	}
+	if number, found := s.stageNamed(from, s.number); found {
+		other, err := s.stage(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		return other.tree()
+	}
+	if from == noBase {
+		return newTree(), nil
+	}
+	image, err := s.pull(ctx, from, s.Platform)
+	if err != nil {
+		return nil, fmt.Errorf("invalid from flag value %s: %w", from, err)
+	}
+	return image.tree(s.build)
+}
+
+// configDigest is the ID of an image.
+func configDigest(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
