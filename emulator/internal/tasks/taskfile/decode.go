@@ -133,12 +133,13 @@ func (d *decoder) fillStruct(n *node, out reflect.Value) {
 		d.mismatch(n, out)
 		return
 	}
+	fields := map[string]int{}
 	for i := range out.NumField() {
-		name := out.Type().Field(i).Tag.Get("yaml")
-		for _, e := range n.entries {
-			if e.key == name {
-				d.fill(e.value, out.Field(i))
-			}
+		fields[out.Type().Field(i).Tag.Get("yaml")] = i
+	}
+	for _, e := range n.entries {
+		if i, known := fields[e.key]; known {
+			d.fill(e.value, out.Field(i))
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (m *meter) weigh(v reflect.Value) error {
 
 // The weights of what is not text: of a function's call and a loop's turn, and of an item in a list.
 const (
-	callCost = 64
+	callCost = 256
 	itemCost = 16
 )
 

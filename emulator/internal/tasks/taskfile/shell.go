@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -33,18 +32,75 @@ func splitWords(line string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := &expand.Config{Env: expand.FuncEnviron(func(string) string { return "" })}
 	var words []string
 	for _, word := range call.Args[1:] {
-		text, err := expand.Literal(config, word)
-		if err != nil {
-			return nil, fmt.Errorf("the command cannot be split into words: %w", err)
+		var x expansion
+		if err := x.parts(word.Parts, false); err != nil {
+			return nil, err
 		}
-		if text != "" || hasQuotes(word) {
-			words = append(words, text)
+		if x.text.Len() > 0 || x.quoted {
+			words = append(words, x.text.String())
 		}
 	}
 	return words, nil
+}
+
+// expansion is what a word comes to in a shell in which no variable has a value.
+type expansion struct {
+	text   strings.Builder
+	quoted bool // with quotation marks a word is one even when it is empty
+}
+
+func (x *expansion) parts(parts []syntax.WordPart, inQuotes bool) error {
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			x.literal(part.Value, inQuotes)
+		case *syntax.SglQuoted:
+			x.quoted = true
+			x.text.WriteString(part.Value)
+		case *syntax.DblQuoted:
+			x.quoted = true
+			if err := x.parts(part.Parts, true); err != nil {
+				return err
+			}
+		case *syntax.ParamExp:
+			if err := x.variable(part, inQuotes); err != nil {
+				return err
+			}
+		case *syntax.CmdSubst, *syntax.ProcSubst:
+			return errSubstitution
+		default:
+			return errExpansion
+		}
+	}
+	return nil
+}
+
+// literal adds a text without its escapes: of any letter outside of double quotes, and of some within them.
+func (x *expansion) literal(text string, inQuotes bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+1 < len(text) && (!inQuotes || strings.IndexByte("$`\"\\", text[i+1]) >= 0) {
+			i++
+		}
+		x.text.WriteByte(text[i])
+	}
+}
+
+// variable adds what is to be used in the place of a variable without a value, if anything is.
+func (x *expansion) variable(v *syntax.ParamExp, inQuotes bool) error {
+	switch {
+	case v.Length:
+		x.text.WriteByte('0')
+	case v.Exp == nil:
+	case v.Exp.Op == syntax.DefaultUnset, v.Exp.Op == syntax.DefaultUnsetOrNull:
+		if v.Exp.Word != nil {
+			return x.parts(v.Exp.Word.Parts, inQuotes)
+		}
+	case v.Exp.Op == syntax.ErrorUnset, v.Exp.Op == syntax.ErrorUnsetOrNull:
+		return fmt.Errorf("%s has no value: the variables of a step are those of its container", v.Param.Value)
+	}
+	return nil
 }
 
 // shellError takes what is before the line out of a position in it.
@@ -61,9 +117,9 @@ func shellError(err error, before int) error {
 }
 
 var (
-	errManyCommands  = errors.New("a step is one command: give a shell in the container what has ;, |, &, > or a second line, as in bash -c '…'")
-	errSubstitution  = errors.New("a command substitution would run outside of the container: put it in single quotes for a shell in the container, as in bash -c '…'")
-	errNothingToSplt = errors.New("the command is empty")
+	errManyCommands = errors.New("a step is one command: give a shell in the container what has ;, |, &, > or a second line, as in bash -c '…'")
+	errSubstitution = errors.New("a command substitution would run outside of the container: put it in single quotes for a shell in the container, as in bash -c '…'")
+	errExpansion    = errors.New("arithmetic is of the shell outside of the container: put it in single quotes for one in the container")
 )
 
 // oneCommand finds the only command of a line.
@@ -76,26 +132,7 @@ func oneCommand(file *syntax.File) (*syntax.CallExpr, error) {
 	if !ok || len(statement.Redirs) > 0 || statement.Background || statement.Negated || len(call.Assigns) > 0 {
 		return nil, errManyCommands
 	}
-	var found error
-	syntax.Walk(call, func(n syntax.Node) bool {
-		switch n.(type) {
-		case *syntax.CmdSubst, *syntax.ProcSubst:
-			found = errSubstitution
-		}
-		return found == nil
-	})
-	return call, found
-}
-
-// hasQuotes reports whether a word is one even when it is empty.
-func hasQuotes(word *syntax.Word) bool {
-	for _, part := range word.Parts {
-		switch part.(type) {
-		case *syntax.SglQuoted, *syntax.DblQuoted:
-			return true
-		}
-	}
-	return false
+	return call, nil
 }
 
 // oneWord is what the shell makes of a value that stands on the command line as it is: quotation marks go, and more than

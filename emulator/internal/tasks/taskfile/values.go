@@ -2,10 +2,13 @@ package taskfile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 )
+
+var errSetName = errors.New("error while loading exec steps: failed to parse --set data; expected a key=val format")
 
 // readValues reads a values file, and replaces what was set. A value that is set is text, whatever it looks like.
 func readValues(in Input) (map[string]any, error) {
@@ -21,11 +24,11 @@ func readValues(in Input) (map[string]any, error) {
 		err = fmt.Errorf("yaml: line %d: cannot unmarshal %s into templating.Values", root.line, root.describe())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("failed to override values: failed to deserialize values: %w", err)
+		return nil, fmt.Errorf("error while loading exec steps: failed to override values: failed to deserialize values: %w", err)
 	}
 	for _, set := range in.Set {
 		if set.Name == "" {
-			return nil, fmt.Errorf("failed to parse --set data; expected a key=val format")
+			return nil, errSetName
 		}
 		values[set.Name] = set.Value
 	}
