@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -73,14 +75,21 @@ func (e *Emulator) importImage(t testing.TB, registry, body string) operationSta
 // outcome asks for an operation until it is over.
 func (e *Emulator) outcome(t testing.TB, begun answer) (status operationStatus) {
 	t.Helper()
-	_, at, _ := strings.Cut(begun.header.Get("Azure-AsyncOperation"), "management.azure.com")
 	for status.Status == "" || status.Status == "InProgress" {
-		if t.Context().Err() != nil {
-			t.Fatal("the operation does not end")
-		}
-		e.ask(t, http.MethodGet, at, "").into(t, &status)
+		e.status(t, begun, &status)
 	}
 	return status
+}
+
+// status asks for an operation once.
+func (e *Emulator) status(t testing.TB, begun answer, into *operationStatus) {
+	t.Helper()
+	if t.Context().Err() != nil {
+		t.Fatal("the operation does not end")
+	}
+	_, at, _ := strings.Cut(begun.header.Get("Azure-AsyncOperation"), "management.azure.com")
+	*into = operationStatus{}
+	e.ask(t, http.MethodGet, at, "").into(t, into)
 }
 
 // push pushes an image or an index as the owner, and returns its digest.
@@ -331,5 +340,128 @@ func TestImportForce(t *testing.T) {
 		if got := e.importImage(t, "target", string(data)); got.Status != c.status || e.digest(t, "target.azurecr.io/app:v1") != c.want {
 			t.Errorf("%s: %+v", c.mode, got)
 		}
+	}
+}
+
+// TestImportWithToken: a password without a user name is an Entra token, or the registry's own refresh token.
+func TestImportWithToken(t *testing.T) {
+	e := start(t, seeded(importSeed))
+	e.pushTo(t, "playground.azurecr.io/app:v1", randomImage(t, 1024))
+	for _, q := range []TokenRequest{
+		{As: azure.DevelopmentClientID, Audience: "https://management.azure.com/"}, {As: azure.DevelopmentClientID, Registry: "playground"},
+	} {
+		token, err := e.Token(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := e.importImage(t, "target", fmt.Sprintf(`{"source": {"registryUri": "playground.azurecr.io", "sourceImage": "app:v1",
+			"credentials": {"password": %q}}, "targetTags": ["app:v1"], "mode": "Force"}`, token.Token))
+		if got.Status != "Succeeded" {
+			t.Errorf("%+v: %+v", q, got)
+		}
+	}
+}
+
+// TestImportTooLarge: an index may have so many manifests, and no more (acr-behaviour §6.2).
+func TestImportTooLarge(t *testing.T) {
+	e := start(t, seeded(importSeed))
+	for children, want := range map[int64]string{49: "Succeeded", 50: "Failed"} {
+		index, err := random.Index(16, 1, children)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.pushTo(t, "source.azurecr.io/many:v1", index)
+		got := e.importImage(t, "target", `{"source": {"resourceId": "`+registriesBelow+`source", "sourceImage": "many:v1"}, "mode": "Force"}`)
+		if got.Status != want || want == "Failed" && !strings.Contains(got.Error.Message, "more than 50 manifests") {
+			t.Errorf("%d: %+v, want %s", children, got, want)
+		}
+	}
+}
+
+// TestImportShutOut: the bypass counts for every request of an import; when it goes, in the middle, the next one is refused,
+// and no tag is there.
+func TestImportShutOut(t *testing.T) {
+	for _, shut := range []string{"source", "target"} {
+		t.Run(shut, func(t *testing.T) {
+			e := start(t, seeded(importSeed))
+			image, err := random.Image(2<<20, 24)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.pushTo(t, "source.azurecr.io/app:v1", image)
+			begun := e.post(t, registriesBelow+"target/importImage", `{"source": {"resourceId": "`+registriesBelow+`source", "sourceImage": "app:v1"}}`)
+			for at := (operationStatus{}); at.PercentComplete == 0 && at.Status != "Succeeded"; {
+				e.status(t, begun, &at)
+			}
+			e.arms(t, http.MethodPatch, registriesBelow+shut, map[string]any{"networkRuleBypassOptions": "None"})
+			got := e.outcome(t, begun)
+			if want := "Resource " + registriesBelow + shut + " Invalid message Forbidden"; got.Status != "Failed" || !strings.Contains(got.Error.Message, want) {
+				t.Errorf("%+v, want %s", got, want)
+			}
+			if e.digest(t, "target.azurecr.io/app:v1") != (v1.Hash{}) {
+				t.Error("the tag is there")
+			}
+		})
+	}
+}
+
+// TestImportInterrupted: an import that the emulator's end, or a reset, broke off has failed; also for an emulator that is
+// started again.
+func TestImportInterrupted(t *testing.T) {
+	o := seeded(importSeed)
+	o.Data = t.TempDir()
+	e := start(t, o)
+	image, err := random.Image(2<<20, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.pushTo(t, "source.azurecr.io/app:v1", image)
+	begin := func() answer {
+		begun := e.post(t, registriesBelow+"target/importImage", `{"source": {"resourceId": "`+registriesBelow+`source", "sourceImage": "app:v1"}}`)
+		for at := (operationStatus{}); at.PercentComplete == 0; {
+			e.status(t, begun, &at)
+		}
+		return begun
+	}
+	begun := begin()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = start(t, o)
+	if got := e.outcome(t, begun); got.Status != "Failed" || got.Error.Code != "OperationInterrupted" {
+		t.Errorf("after the emulator was started again: %+v", got)
+	}
+	if e.digest(t, "target.azurecr.io/app:v1") != (v1.Hash{}) {
+		t.Error("the tag is there")
+	}
+	begun = begin()
+	if err := e.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.outcome(t, begun); got.Status != "Failed" {
+		t.Errorf("after a reset: %+v", got)
+	}
+}
+
+// TestImportSlow: where operations are slow, an import is over no sooner than any other.
+func TestImportSlow(t *testing.T) {
+	var later atomic.Int64
+	o := seeded(importSeed + "quirks: {slow-operations: 1h}\n")
+	o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	e := start(t, o)
+	e.pushTo(t, "source.azurecr.io/app:v1", randomImage(t, 1024))
+	begun := e.post(t, registriesBelow+"target/importImage", `{"source": {"resourceId": "`+registriesBelow+`source", "sourceImage": "app:v1"}}`)
+	for e.digest(t, "target.azurecr.io/app:v1") == (v1.Hash{}) { // in force at once, as everything is
+		if t.Context().Err() != nil {
+			t.Fatal("nothing is imported")
+		}
+	}
+	var got operationStatus
+	if e.status(t, begun, &got); got.Status != "InProgress" {
+		t.Errorf("at once: %+v", got)
+	}
+	later.Add(int64(time.Hour))
+	if got = e.outcome(t, begun); got.Status != "Succeeded" {
+		t.Errorf("an hour later: %+v", got)
 	}
 }

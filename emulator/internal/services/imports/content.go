@@ -3,6 +3,7 @@ package imports
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -163,7 +164,7 @@ type counted struct {
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.transfer.progress.moved(int64(n))
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = c.transfer.source.refuse(err)
 	}
 	return n, err
