@@ -174,6 +174,7 @@ var completers = map[string]func(*completion, *Document) error{
 	Fold(TypeCredentialSet):             (*completion).registryChild,
 	Fold(TypeConnectedRegistry):         (*completion).registryChild,
 	Fold(TypeAgentPool):                 (*completion).registryChild,
+	Fold(TypeTask):                      (*completion).registryChild,
 	Fold(TypePrivateEndpointConnection): (*completion).endpointConnection,
 	Fold(TypePrivateEndpoint):           (*completion).privateEndpoint,
 	Fold(TypeVirtualNetwork):            (*completion).virtualNetwork,

@@ -71,6 +71,8 @@ var tables = map[string][]memberRow{
 		{path: "properties.logging.logLevel", words: []string{"Debug", "Information", "Warning", "Error", "None"}},
 		{path: "properties.logging.auditLogStatus", words: upperSwitch},
 	},
+	Fold(TypeTask):    taskMembers,
+	Fold(TypeTaskRun): taskRunMembers,
 	Fold(TypeAgentPool): {
 		{path: "properties", form: isObject},
 		{path: "properties.count", form: between(0, 1000)},
@@ -211,12 +213,16 @@ var childDefaults = map[string]map[string]any{
 		"garbageCollection": map[string]any{"enabled": true, "schedule": "0 0 * * *"},
 	},
 	Fold(TypeAgentPool): {"count": float64(1), "tier": "S2", "os": "Linux"},
+	Fold(TypeTask): {
+		"status": "Enabled", "isSystemTask": false, "timeout": float64(DefaultRunTimeout),
+		"platform": map[string]any{"os": "Linux", "architecture": "amd64"},
+	},
 	Fold(TypeCacheRule): {}, Fold(TypeCredentialSet): {},
 }
 
 // dated are the types that tell when a document was made.
 var dated = map[string]bool{
-	Fold(TypeScopeMap): true, Fold(TypeToken): true, Fold(TypeCacheRule): true, Fold(TypeCredentialSet): true,
+	Fold(TypeScopeMap): true, Fold(TypeToken): true, Fold(TypeCacheRule): true, Fold(TypeCredentialSet): true, Fold(TypeTask): true,
 }
 
 // registryChild completes a document below a registry.

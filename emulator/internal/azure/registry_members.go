@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -8,7 +9,8 @@ import (
 // memberRow is a row of the table of a type's members: how it is spelt, what its value must be, and which versions of the
 // API have it. What has no row is kept as it is written.
 type memberRow struct {
-	// path is where it stands in the document; a name with [] after it stands for every item of a list.
+	// path is where it stands in the document; a name with [] after it stands for every item of a list, one with {} for every
+	// value of an object whose names are people's.
 	path string
 	// words are the values that it may have, as Azure spells them; nil leaves that to form.
 	words []string
@@ -146,8 +148,11 @@ func VersionsOf(path string) string {
 // are in any case, as ARM takes them, so that a rule spelt otherwise is not a rule that silently does not hold. An *Error
 // names a member that is there in two spellings.
 func Normalize(id ResourceID, body map[string]any) error {
-	f := fields{object: body, first: new(error), id: id}
-	for _, m := range tables[Fold(id.Type())] {
+	return normalize(fields{object: body, first: new(error), id: id}, tables[Fold(id.Type())])
+}
+
+func normalize(f fields, rows []memberRow) error {
+	for _, m := range rows {
 		above, name := f.reach(m.path)
 		for _, parent := range above {
 			parent.respell(strings.TrimSuffix(name, "[]"))
@@ -175,6 +180,9 @@ func (f fields) reach(path string) (above []fields, name string) {
 
 // step goes one name of a path down. What has the wrong kind of value is skipped: the row of that member complains of it.
 func (f fields) step(name string) []fields {
+	if name, isMap := strings.CutSuffix(name, "{}"); isMap {
+		return f.values(name)
+	}
 	name, isEach := strings.CutSuffix(name, "[]")
 	if items, ok := f.object[name].([]any); ok && isEach {
 		for _, item := range items {
@@ -188,6 +196,17 @@ func (f fields) step(name string) []fields {
 		return []fields{f.in(name)}
 	}
 	return nil
+}
+
+// values are the objects in an object whose names are people's.
+func (f fields) values(name string) (below []fields) {
+	object, _ := f.object[name].(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if object[key] != nil {
+			below = append(below, f.in(name).in(key))
+		}
+	}
+	return below
 }
 
 // respell gives a member the name by which the emulator knows it.
@@ -227,13 +246,17 @@ func (f fields) respellWords(name string, words []string) {
 // checkMembers refuses a value that the emulator does not understand in a member that it knows.
 func checkMembers(d Document) error {
 	f := fieldsOf(d)
-	for _, m := range tables[Fold(d.Type())] {
+	check(f, tables[Fold(d.Type())])
+	return f.err()
+}
+
+func check(f fields, rows []memberRow) {
+	for _, m := range rows {
 		above, name := f.reach(m.path)
 		for _, parent := range above {
 			m.check(parent, name)
 		}
 	}
-	return f.err()
 }
 
 func (m memberRow) check(f fields, name string) {

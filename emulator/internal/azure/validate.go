@@ -42,6 +42,8 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypeCredentialSet):             validateChild,
 	Fold(TypeConnectedRegistry):         validateChild,
 	Fold(TypeAgentPool):                 validateChild,
+	Fold(TypeTask):                      validateTask,
+	Fold(TypeTaskRun):                   validateTaskRun,
 	Fold(TypeCredentials):               readable(ReadCredentials),
 	Fold(TypeTokenCredentials):          readable(ReadCredentials),
 	Fold(TypeRoleAssignment):            validateAssignment,
