@@ -31,6 +31,10 @@ var arrows = map[string][]string{
 	"emulator/internal/executor":         nil,
 	"emulator/internal/dockerfile":       {"emulator/internal/executor"},
 	"emulator/internal/odata":            nil,
+	"emulator/internal/tasks": {
+		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/blob", "emulator/internal/dockerfile",
+		"emulator/internal/executor", "emulator/internal/tasks/source", "emulator/internal/tasks/taskfile", "emulator/internal/tasks/trigger",
+	},
 	"emulator/internal/tasks/taskfile":   {"emulator/internal/yamlfile"},
 	"emulator/internal/yamlfile":         nil,
 	"emulator/internal/arm":              {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},

@@ -1,0 +1,190 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+)
+
+// The states of a run (acr-tasks §1.6).
+const (
+	statusQueued    = "Queued"
+	statusStarted   = "Started"
+	statusRunning   = "Running"
+	statusSucceeded = "Succeeded"
+	statusFailed    = "Failed"
+	statusCanceled  = "Canceled"
+	statusError     = "Error"
+	statusTimeout   = "Timeout"
+)
+
+// underWay are the states of a run that was begun and has not ended.
+var underWay = []string{statusStarted, statusRunning}
+
+// errGone says that a run's document is not there any more.
+var errGone = errors.New("the run is gone")
+
+// idPrefix is what the ID of every run begins with.
+const idPrefix = "ca"
+
+// number is that of a run's ID.
+func number(d *azure.Document) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(azure.Fold(d.ID.Name()), idPrefix))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// runsOf are the runs of a registry, the oldest first.
+func runsOf(s *azure.State, registry azure.ResourceID) []*azure.Document {
+	runs := slices.Clone(s.Children(registry.Key(), azure.TypeRun))
+	slices.SortFunc(runs, func(a, b *azure.Document) int { return number(a) - number(b) })
+	return runs
+}
+
+func properties(d *azure.Document) map[string]any {
+	p, _ := d.Body["properties"].(map[string]any)
+	return p
+}
+
+func statusOf(d *azure.Document) string {
+	status, _ := properties(d)["status"].(string)
+	return status
+}
+
+func ended(d *azure.Document) bool {
+	status := statusOf(d)
+	return status != statusQueued && !slices.Contains(underWay, status)
+}
+
+// stamp is a time as documents have it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000+00:00") }
+
+// entry is a run that is to be scheduled.
+type entry struct {
+	registry  azure.ResourceID
+	request   map[string]any
+	principal string
+	// host is the resource whose identity the run has, unless it is that of its task.
+	host    azure.ResourceID
+	trigger trigger
+	// done adds to the change that writes the run, such as what a task run notes of it.
+	done func(s *azure.State, run azure.ResourceID) []azure.Document
+}
+
+// trigger is what started a run, other than a person.
+type trigger struct {
+	// member is the one of the run's properties that tells of it, such as timerTrigger; empty for a person's run.
+	member string
+	about  map[string]any
+}
+
+// write writes the document of a run that waits, with the next number of its registry, and drops the oldest runs beyond
+// what is kept.
+func (s *Service) write(ctx context.Context, e entry) (id azure.ResourceID, err error) {
+	err = s.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
+		registry, found := state.Get(e.registry.Key())
+		if !found {
+			return azure.Change{}, &azure.Error{Code: azure.CodeNotFound, Message: fmt.Sprintf("registry %s is gone", e.registry.Name())}
+		}
+		runs := runsOf(state, registry.ID)
+		if waiting(runs) >= maxWaiting {
+			return azure.Change{}, &azure.Error{Code: azure.CodeConflict, Message: fmt.Sprintf("%d runs of registry %s wait already; cancel some, or let them end", maxWaiting, registry.ID.Name())}
+		}
+		next := 1
+		if len(runs) > 0 {
+			next = number(runs[len(runs)-1]) + 1
+		}
+		if id, err = registry.ID.Child("runs", idPrefix+strconv.Itoa(next)); err != nil {
+			return azure.Change{}, err
+		}
+		p, err := newPlan(state, registry.ID, e.host, e.request)
+		if err != nil {
+			return azure.Change{}, &azure.Error{Code: azure.CodeBadRequest, Message: err.Error()}
+		}
+		change := azure.Change{Put: []azure.Document{s.queued(id, p, e)}, Delete: s.surplus(runs)}
+		if e.done != nil {
+			change.Put = append(change.Put, e.done(state, id)...)
+		}
+		return change, nil
+	})
+	return id, err
+}
+
+func waiting(runs []*azure.Document) (n int) {
+	for _, d := range runs {
+		if statusOf(d) == statusQueued {
+			n++
+		}
+	}
+	return n
+}
+
+// surplus are the oldest runs beyond those that are kept, as far as they have ended.
+func (s *Service) surplus(runs []*azure.Document) (keys []string) {
+	for _, d := range runs[:max(0, len(runs)+1-s.Keep)] {
+		if ended(d) {
+			keys = append(keys, d.ID.Key())
+			s.Blobs.Delete(logOf(d.ID))
+		}
+	}
+	return keys
+}
+
+// queued is the document of a run that waits.
+func (s *Service) queued(id azure.ResourceID, p *plan, e entry) azure.Document {
+	now := stamp(s.Cloud.Now())
+	about := map[string]any{
+		"runId": id.Name(), "status": statusQueued, "runType": runType(p, e), "createTime": now, "lastUpdatedTime": now,
+		"platform":          map[string]any{"os": or(p.Platform.OS, "linux"), "architecture": or(p.Platform.Architecture, "amd64")},
+		"provisioningState": "Succeeded", "isArchiveEnabled": e.request["isArchiveEnabled"] == true,
+	}
+	for name, value := range map[string]string{
+		"task": p.name, "agentPoolName": p.AgentPoolName, "sourceRegistryAuth": p.Credentials.SourceRegistry.LoginMode,
+	} {
+		if value != "" {
+			about[name] = value
+		}
+	}
+	if e.trigger.member != "" {
+		about[e.trigger.member] = e.trigger.about
+	}
+	if hosts := p.Credentials.hosts(); len(hosts) > 0 {
+		about["customRegistries"] = hosts
+	}
+	return azure.Document{ID: id, Body: map[string]any{
+		"id": id.String(), "name": id.Name(), "type": azure.TypeRun, "properties": about,
+		"request": e.request, "principal": e.principal, "host": e.host.String(),
+	}}
+}
+
+// runTypes are the types of runs: of a request without a task or with one, building by themselves or by a file.
+var runTypes = map[[2]bool]string{
+	{false, true}: "QuickBuild", {false, false}: "QuickRun", {true, true}: "AutoBuild", {true, false}: "AutoRun",
+}
+
+func runType(p *plan, e entry) string {
+	return runTypes[[2]bool{e.trigger.member != "", p.kind == dockerBuild}]
+}
+
+// note changes the document of a run.
+func (s *Service) note(ctx context.Context, id azure.ResourceID, change func(body, properties map[string]any)) error {
+	return s.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
+		old, found := state.Get(id.Key())
+		if !found {
+			return azure.Change{}, errGone
+		}
+		d := old.Clone()
+		about := properties(&d)
+		change(d.Body, about)
+		about["lastUpdatedTime"] = stamp(s.Cloud.Now())
+		return azure.Change{Put: []azure.Document{d}}, nil
+	})
+}

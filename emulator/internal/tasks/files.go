@@ -1,0 +1,83 @@
+package tasks
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// files are the directories of a run: the workspace, with its source, the home of its containers, and the rest. They are
+// read by os.Root: what a step puts there leads nowhere else.
+type files struct {
+	dir       string
+	workspace *os.Root
+}
+
+const (
+	workspaceDir = "workspace"
+	homeDir      = "home"
+	volumesDir   = "volumes"
+	scratchDir   = "scratch"
+	maxTaskFile  = 1 << 20 // bytes of a task file
+)
+
+func newFiles(in string) (f files, err error) {
+	if f.dir, err = os.MkdirTemp(in, "run-"); err != nil {
+		return f, err
+	}
+	for _, name := range []string{workspaceDir, homeDir, volumesDir, scratchDir} {
+		if err := os.Mkdir(f.path(name), 0o755); err != nil { //nolint:gosec // containers work there as anybody
+			return f, err
+		}
+	}
+	f.workspace, err = os.OpenRoot(f.path(workspaceDir))
+	return f, err
+}
+
+func (f files) path(name string) string { return filepath.Join(f.dir, name) }
+
+// within is a path below the workspace, as steps write it: absolute ones are those of the container.
+func within(name string) string {
+	name = strings.TrimPrefix(name, "/workspace")
+	return or(strings.TrimPrefix(path.Clean("/"+name), "/"), ".")
+}
+
+// read reads a small file of the workspace.
+func (f files) read(name string) (string, error) {
+	file, err := f.workspace.Open(within(name))
+	if err != nil {
+		return "", fmt.Errorf("unable to read %s: %w", name, cause(err))
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, maxTaskFile+1))
+	if err == nil && len(data) > maxTaskFile {
+		err = fmt.Errorf("%s has more than %d bytes", name, maxTaskFile)
+	}
+	return string(data), err
+}
+
+// cause is an error of the file system without the machine's path.
+func cause(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return at.Err
+	}
+	return err
+}
+
+func (f files) close() {
+	if f.workspace != nil {
+		_ = f.workspace.Close()
+	}
+	_ = filepath.WalkDir(f.dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(name, 0o700) //nolint:gosec // it is about to be removed
+		}
+		return nil
+	})
+	_ = os.RemoveAll(f.dir)
+}

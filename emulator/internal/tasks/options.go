@@ -1,0 +1,55 @@
+package tasks
+
+import (
+	"context"
+	"log/slog"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/agent"
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/blob"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+)
+
+// Options say what a [Service] works with. Cloud, Login and Blobs are necessary.
+type Options struct {
+	// Cloud is the emulator as a service sees it.
+	Cloud agent.Cloud
+	// Login issues the credential with which a run logs in to its own registry unless its task says otherwise (acr-tasks
+	// §1.3). It is good for that registry alone and passes no rule of its network.
+	Login func(ctx context.Context, registry azure.ResourceID) (agent.Credential, error)
+	// Blobs keep sources and logs.
+	Blobs *blob.Store
+	// Executor runs containers; without one there are builds without RUN, and pushes.
+	Executor executor.Executor
+	// Mirror returns an image that no registry here has, by the name under which steps and Dockerfiles know it. The error is
+	// for people. Without one there are no such images.
+	Mirror func(ctx context.Context, reference string, platform v1.Platform) (v1.Image, error)
+	// Dir is the directory for the files of runs; empty is that of the system for temporary files.
+	Dir string
+	// Workers is how many runs of a registry go on at once; 0 means 2.
+	Workers int
+	// Keep is how many runs of a registry are kept, the newest; 0 means 500.
+	Keep int
+	// Log takes what goes wrong beside the runs; the default discards it.
+	Log *slog.Logger
+}
+
+const (
+	defaultWorkers = 2
+	defaultKeep    = 500
+)
+
+func (o Options) resolve() Options {
+	if o.Workers <= 0 {
+		o.Workers = defaultWorkers
+	}
+	if o.Keep <= 0 {
+		o.Keep = defaultKeep
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,330 @@
+package tasks
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/agent"
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
+)
+
+// run is a run that goes on.
+type run struct {
+	*plan
+	s      *Service
+	id     azure.ResourceID
+	begun  time.Time
+	log    *runLog
+	agent  *agent.Agent
+	logins agent.Keychain
+	task   *taskfile.Task
+	files  files
+	images images
+
+	network struct {
+		sync.Mutex
+		executor.Network // nil until a step needs it
+	}
+
+	noted struct {
+		sync.Mutex
+		outputs      []any // in the form of outputImages
+		dependencies []dependency
+	}
+}
+
+// ending is how a run ended.
+type ending struct {
+	status string
+	err    error // nil if it ended well
+	begun  time.Time
+	log    *runLog // nil if there is none yet
+	// outputs and dependencies are what the run noted.
+	outputs      []any
+	dependencies []any
+}
+
+// endings are what logs and documents say of how a run ended, by its status: the last line, a format for the ID, the time
+// it took and the error; the mark of the log; and the provisioning state (acr-tasks §1.6).
+var endings = map[string]struct{ line, mark, provisioning string }{
+	statusSucceeded: {"Run ID: %[1]s was successful after %[2]s", "successful", "Succeeded"},
+	statusFailed:    {"Run ID: %[1]s failed after %[2]s. Error: failed during run, err: exit status 1", "failed", "Failed"},
+	statusCanceled:  {"Run ID: %[1]s was canceled after %[2]s", "canceled", "Canceled"},
+	statusTimeout:   {"Run ID: %[1]s timed out after %[2]s. Error: failed during run, err: timed out", "timedout", "Failed"},
+	statusError:     {"Run ID: %[1]s failed after %[2]s. Error: %[3]v", "internalerror", "Failed"},
+}
+
+// carryOut works at a run from its first state to its last.
+func (s *Service) carryOut(ctx context.Context, id azure.ResourceID) {
+	r, err := s.start(ctx, id)
+	if errors.Is(err, errBegun) {
+		return
+	}
+	e := ending{status: statusError, err: err, begun: r.begun, log: r.log}
+	if err == nil {
+		e.err = r.limited(ctx)
+		e.status = statusOfEnd(ctx, e.err)
+		e.outputs, e.dependencies = r.noted.outputs, listed(r.noted.dependencies)
+	}
+	s.end(context.WithoutCancel(ctx), id, e)
+}
+
+// clientName is what requests of a run say of who sends them (acr-behaviour §3.3).
+const clientName = "azure/acr/tasks"
+
+// errBegun says that a run does not wait any more.
+var errBegun = errors.New("the run does not wait any more")
+
+// start takes a run out of the state in which it waits, and prepares what it works with.
+func (s *Service) start(ctx context.Context, id azure.ResourceID) (*run, error) {
+	r := &run{s: s, id: id, begun: s.Cloud.Now()}
+	waited := false
+	var given map[string]any
+	err := s.note(ctx, id, func(body, about map[string]any) {
+		if waited = about["status"] == statusQueued; waited {
+			about["status"], about["startTime"], given = statusStarted, stamp(r.begun), body
+		}
+	})
+	if err != nil || !waited {
+		return r, errBegun
+	}
+	if r.log, err = newLog(s.Blobs, logOf(id), s.Cloud.Now); err != nil {
+		return r, err
+	}
+	registry, _ := id.Parent()
+	text, _ := given["host"].(string)
+	host, _ := azure.ParseResourceID(text)
+	if r.plan, err = newPlan(s.Cloud.State(), registry, host, given["request"]); err != nil {
+		return r, err
+	}
+	r.agent, err = agent.New(s.Cloud, r.place(), clientName)
+	return r, err
+}
+
+// errTimeout is the cause for which a run that takes too long is stopped.
+var errTimeout = errors.New("timed out")
+
+// limited does the work in the time that it may take.
+func (r *run) limited(ctx context.Context) error {
+	defer r.agent.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.s.Cloud.After(r.timeout()):
+			cancel(errTimeout)
+		case <-ctx.Done():
+		}
+	}()
+	err := r.do(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// statusOfEnd is the state of a run that ended with an error, or with none.
+func statusOfEnd(ctx context.Context, err error) string {
+	switch {
+	case err == nil:
+		return statusSucceeded
+	case errors.Is(err, errTimeout):
+		return statusTimeout
+	case errors.Is(context.Cause(ctx), errCanceled):
+		return statusCanceled
+	case ctx.Err() != nil:
+		return statusError
+	}
+	return statusFailed
+}
+
+// do does what a run does, in ACR's order (acr-tasks §1.1).
+func (r *run) do(ctx context.Context) error {
+	_ = r.s.note(ctx, r.id, func(_, about map[string]any) { about["status"] = statusRunning })
+	if err := r.openFiles(); err != nil {
+		return err
+	}
+	defer r.close()
+	steps := []func(context.Context) error{
+		r.download, r.parse, r.resolveLogins, r.configure, r.logIn, r.fillVolumes, r.walk, r.report,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			r.log.print(fmt.Sprintf("%v", err))
+			return err
+		}
+	}
+	return nil
+}
+
+// close ends what the run left: containers, images, files.
+func (r *run) close() {
+	if r.network.Network != nil {
+		if err := r.network.Close(); err != nil {
+			r.s.Log.Error("close the network of a run", "run", r.id, "error", err)
+		}
+	}
+	r.images.close()
+	r.files.close()
+}
+
+func (r *run) loginServer() string { return azure.LoginServer(r.registry.Name()) }
+
+// openFiles makes the directories of the run.
+func (r *run) openFiles() (err error) {
+	r.files, err = newFiles(r.s.Dir)
+	return err
+}
+
+// parse reads what is to be done.
+func (r *run) parse(ctx context.Context) (err error) {
+	volume := "acb_vol_" + strings.ToLower(rand.Text())
+	r.log.printf("Using %s as the home volume", volume)
+	for _, a := range append(append([]argument(nil), r.Arguments...), r.Values...) {
+		if a.IsSecret {
+			r.log.hide(a.Value)
+		}
+	}
+	in := taskfile.Input{
+		Run: taskfile.Run{
+			ID: r.id.Name(), Registry: r.loginServer(), Date: r.begun.UTC(), SharedVolume: volume,
+			OS: "linux", Architecture: runtime.GOARCH, TaskName: r.name,
+		},
+		Set: arguments(r.Values), AliasFile: r.aliasFile,
+	}
+	if r.kind == dockerBuild {
+		r.task, err = taskfile.ParseBuild(ctx, r.dockerBuild(), in)
+		return err
+	}
+	if in.Text, in.Values, err = r.texts(); err != nil {
+		return err
+	}
+	r.task, err = taskfile.Parse(ctx, in)
+	return err
+}
+
+func (r *run) dockerBuild() taskfile.DockerBuild {
+	b := taskfile.DockerBuild{
+		Context: ".", Dockerfile: r.DockerFilePath, ImageNames: r.ImageNames, Push: r.IsPushEnabled == nil || *r.IsPushEnabled,
+		NoCache: r.NoCache, Target: r.Target, Arguments: arguments(r.Arguments), Platform: platformText(r.Platform),
+	}
+	for _, host := range r.Credentials.hosts() {
+		b.Registries = append(b.Registries, host.(string))
+	}
+	return b
+}
+
+func arguments(given []argument) []taskfile.Argument {
+	var list []taskfile.Argument
+	for _, a := range given {
+		list = append(list, taskfile.Argument{Name: a.Name, Value: a.Value, Secret: a.IsSecret})
+	}
+	return list
+}
+
+// platformText is a platform as docker build --platform has it; empty is the machine's.
+func platformText(p platform) string {
+	if p.Architecture == "" || azure.Fold(p.Architecture) == "amd64" {
+		return ""
+	}
+	text := or(azure.Fold(p.OS), "linux") + "/" + azure.Fold(p.Architecture)
+	if p.Variant != "" {
+		text += "/" + azure.Fold(p.Variant)
+	}
+	return text
+}
+
+// texts are the task file and the values file, from the request or from the source.
+func (r *run) texts() (task, values string, err error) {
+	if r.kind == encodedTask {
+		return string(r.TaskContent), string(r.ValuesContent), nil
+	}
+	if task, err = r.files.read(or(r.TaskFilePath, "acb.yaml")); err != nil || r.ValuesFilePath == "" {
+		return task, "", err
+	}
+	values, err = r.files.read(r.ValuesFilePath)
+	return task, values, err
+}
+
+func (r *run) aliasFile(_ context.Context, source string) (string, error) {
+	if strings.Contains(source, "://") {
+		return "", fmt.Errorf("%s is outside this emulator; keep the aliases in a file of the source", source)
+	}
+	return r.files.read(source)
+}
+
+// wait waits, unless the run is stopped.
+func (r *run) wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-r.s.Cloud.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// The waits between attempts, as acb has them.
+const (
+	firstBackoff = 250 * time.Millisecond
+	lastBackoff  = 5 * time.Second
+)
+
+func backoff(attempt int) time.Duration { return min(firstBackoff<<attempt, lastBackoff) }
+
+// end writes down how a run ended: at the end of its log, and in its document.
+func (s *Service) end(ctx context.Context, id azure.ResourceID, e ending) {
+	how := endings[e.status]
+	now := s.Cloud.Now()
+	took := time.Duration(0)
+	if !e.begun.IsZero() {
+		took = now.Sub(e.begun).Round(time.Second)
+	}
+	var err error
+	if e.log == nil {
+		e.log, err = s.continueLog(id)
+	}
+	if err == nil {
+		last := fmt.Sprintf(how.line, id.Name(), took, e.err)
+		err = e.log.finish(last, how.mark)
+	}
+	if err != nil {
+		s.Log.Error("finish the log of a run", "run", id, "error", err)
+	}
+	err = s.note(ctx, id, func(_, about map[string]any) {
+		about["status"], about["provisioningState"], about["finishTime"] = e.status, how.provisioning, stamp(now)
+		if e.err != nil && e.status != statusCanceled {
+			about["runErrorMessage"] = e.message()
+		}
+		if len(e.outputs) > 0 {
+			about["outputImages"] = e.outputs
+		}
+	})
+	if err != nil && !errors.Is(err, errGone) {
+		s.Log.Error("note the end of a run", "run", id, "error", err)
+	}
+}
+
+// message is what the document says of an error.
+func (e ending) message() string {
+	if e.status == statusFailed {
+		return "failed during run, err: exit status 1"
+	}
+	return e.err.Error()
+}
+
+// continueLog is the log of a run that nobody works at: as it was left, or a new one.
+func (s *Service) continueLog(id azure.ResourceID) (*runLog, error) {
+	l := &runLog{blobs: s.Blobs, ref: logOf(id), now: s.Cloud.Now}
+	if _, err := s.Blobs.Stat(l.ref); err == nil {
+		return l, nil
+	}
+	return l, s.Blobs.Create(l.ref)
+}
