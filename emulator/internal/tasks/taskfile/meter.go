@@ -25,6 +25,7 @@ type meter struct {
 	ctx   context.Context //nolint:containedctx // of the one rendering that the meter lives for
 	left  int
 	calls int
+	woven error // what a node of the meter's own refused, of which text/template knows no place
 }
 
 // spend takes work from what is left.
@@ -182,11 +183,17 @@ func (m *meter) instrument(t *template.Template) error {
 	return nil
 }
 
-func (m *meter) turn() (string, error) { return "", m.spend(callCost) }
+// own returns the error of a node of the meter's own.
+func (m *meter) own(err error) error {
+	m.woven = err
+	return err
+}
+
+func (m *meter) turn() (string, error) { return "", m.own(m.spend(callCost)) }
 
 func (m *meter) enter() (string, error) {
 	if m.calls++; m.calls > maxCalls {
-		return "", errTooDeep
+		return "", m.own(errTooDeep)
 	}
 	return m.turn()
 }
@@ -198,9 +205,9 @@ func (m *meter) leave() string {
 
 func (m *meter) printed(v any) (any, error) {
 	if v == nil {
-		return "<no value>", m.spend(callCost) // as text/template prints it
+		return "<no value>", m.own(m.spend(callCost)) // as text/template prints it
 	}
-	return v, m.weigh(reflect.ValueOf(v))
+	return v, m.own(m.weigh(reflect.ValueOf(v)))
 }
 
 // weaver walks a syntax tree.

@@ -87,6 +87,9 @@ func (r *renderer) text(ctx context.Context, name, text string) (string, error) 
 	}
 	out := boundedText{left: maxText}
 	if err := t.Execute(&out, r.data); err != nil {
+		if m.woven != nil {
+			err = m.woven
+		}
 		return "", fmt.Errorf("failed to execute template: %s. Err: %w", name, err)
 	}
 	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
