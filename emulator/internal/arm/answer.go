@@ -29,9 +29,15 @@ func list(items []any) answer {
 	return ok(map[string]any{"value": items})
 }
 
-// document is the answer that shows one document, with its entity tag.
+// document is the answer that shows one document, with its entity tag. One that is being made or changed is worth asking for
+// again soon: clients that are told nothing wait for half a minute (az-cli §6.2).
 func document(status int, body map[string]any) answer {
-	return answer{status: status, body: body, etag: entityTag(body)}
+	a := answer{status: status, body: body, etag: entityTag(body)}
+	switch textAt(body, "properties.provisioningState") {
+	case "Creating", "Updating":
+		a.header = map[string]string{"Retry-After": retryAfter}
+	}
+	return a
 }
 
 // ownTags begins the types that show their entity tag in the body; showTag makes it.

@@ -29,6 +29,8 @@ type kind struct {
 	links []link
 	// check looks at a document on its way, may fill it in, and may add to the change.
 	check func(*write) error
+	// merge brings what PATCH changes of a document to the form in which it is merged, in place; nil merges it as it is.
+	merge func(old, changes map[string]any)
 	// remove refuses, or adds to, the removal of a document, its own or that of something above it.
 	remove func(*removal, *azure.Document) error
 	// show brings a document's body, which is a copy, to what a client sees now.

@@ -66,11 +66,17 @@ func (c *call) find(id azure.ResourceID, k kind) (*azure.Document, bool) {
 
 // show returns a document's body as a client sees it, which is a copy.
 func (c *call) show(d *azure.Document) map[string]any {
-	shown := azure.Inline(c.state, d)
-	body := shown.Clone().Body
+	body := c.details(d)
 	if show := c.kindOf(d.Type()).show; show != nil {
 		show(c, d.ID, body)
 	}
+	return body
+}
+
+// details returns a document's body with what its type hides from most.
+func (c *call) details(d *azure.Document) map[string]any {
+	shown := azure.Inline(c.state, d)
+	body := shown.Clone().Body
 	c.hideSystem(d.Type(), body)
 	if word := c.operations.word(d.ID.Key(), c.Now()); word != "" {
 		setAt(body, "properties.provisioningState", word)

@@ -1,7 +1,6 @@
 package arm
 
 import (
-	"net/http"
 	"regexp"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -46,7 +45,6 @@ func registryKinds() []kind {
 			check: called(mapName, checkScopeMap), remove: removeScopeMap,
 		},
 		{name: azure.TypeToken, readOnly: statedReads, check: called(dashedName, checkToken), show: showToken},
-		{name: azure.TypeTask, located: true, readOnly: childReads, created: http.StatusOK}, // az-cli §1, surprise 2
 		{name: azure.TypePrivateEndpointConnection, methods: withoutPatch, check: checkConnection},
 		{name: azure.TypePrivateLinkResource, methods: readingOnly, find: findLinkResource, list: listLinkResources},
 		{
@@ -63,12 +61,8 @@ func registryKinds() []kind {
 			name: azure.TypeConnectedRegistry, readOnly: connectedReads, check: called(plainName, nil),
 			actions: map[string]action{"deactivate": {name: "deactivate", changes: true, serve: deactivate}},
 		},
-		{
-			name: azure.TypeAgentPool, located: true, readOnly: childReads, check: called(poolName, nil),
-			links:   []link{joinSubnet("properties.virtualNetworkSubnetResourceId")},
-			actions: map[string]action{"listqueuestatus": {name: "listQueueStatus", serve: listQueueStatus}},
-		},
 	}
+	rows = append(rows, taskKinds()...)
 	for i := range rows {
 		rows[i].spell = azure.Normalize
 	}
@@ -81,6 +75,9 @@ func registryActions() map[string]action {
 		"regeneratecredential": {name: "regenerateCredential", changes: true, serve: regenerateCredential},
 		"generatecredentials":  {name: "generateCredentials", changes: true, serve: generateCredentials},
 		"importimage":          {name: "importImage", serve: importImage},
+
+		"schedulerun":              {name: "scheduleRun", serve: scheduleRun},
+		"listbuildsourceuploadurl": {name: "listBuildSourceUploadUrl", serve: listSourceUpload},
 	}
 }
 
@@ -99,6 +96,7 @@ func registryRoutes() []route {
 		{"POST", "/subscriptions/{subscription}/providers/microsoft.containerregistry/checknameavailability", checkName},
 		{"GET", "/providers/microsoft.containerregistry/operations", listOperations},
 		{"GET", registry + "/listusages", listUsages},
+		{"GET", registry + "/runs", listRuns},
 	}
 }
 

@@ -73,11 +73,6 @@ func deactivate(c *call, d *azure.Document, _ map[string]any) (answer, error) {
 	return answer{status: 200}, c.commit(azure.Change{Put: []azure.Document{changed}})
 }
 
-// listQueueStatus tells how many runs wait for an agent pool: none, as long as nothing runs.
-func listQueueStatus(*call, *azure.Document, map[string]any) (answer, error) {
-	return ok(map[string]any{"count": 0}), nil
-}
-
 // checkCacheRule keeps what a rule caches: only its credentials may change.
 func checkCacheRule(w *write) error {
 	return w.keepFixed("properties.sourceRepository", "properties.targetRepository")

@@ -45,6 +45,9 @@ func patchAny(c *call) (answer, error) {
 			keepNulls(changes)
 		}
 		if w.old != nil {
+			if w.kind.merge != nil {
+				w.kind.merge(w.old.Clone().Body, changes)
+			}
 			w.body = azure.MergePatch(w.old.Body, changes)
 			if tags, given := changes["tags"]; given {
 				w.body["tags"] = tags

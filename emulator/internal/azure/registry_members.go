@@ -277,3 +277,21 @@ func (m memberRow) check(f fields, name string) {
 		f.choice(name, "", m.words...)
 	}
 }
+
+// Member is where a member of a document is, or would be.
+type Member struct {
+	// Object has it, by Name.
+	Object map[string]any
+	Name   string
+}
+
+// Reach finds the members at a path of names separated by dots, below an object; a name with [] after it stands for every item
+// of a list, one with {} for every value of an object.
+func Reach(object map[string]any, path string) []Member {
+	var found []Member
+	above, name := requestOf(object).reach(path)
+	for _, parent := range above {
+		found = append(found, Member{parent.object, name})
+	}
+	return found
+}
