@@ -21,16 +21,16 @@ const module = "github.com/acrlocal/acrlocal/"
 
 // arrows says, for each package of ours, which other packages of ours it may import. Dependencies point one way.
 var arrows = map[string][]string{
-	"gate":                               nil,
-	"identity":                           nil,
-	"cmd/acrlocal":                       {"emulator", "gate"},
-	"emulator":                           {"gate", "identity", "emulator/internal/"},
-	"emulator/emulatortest":              {"emulator", "gate"},
-	"emulator/internal/azure":            nil,
-	"emulator/internal/agent":            {"emulator/internal/azure"},
-	"emulator/internal/executor":         nil,
-	"emulator/internal/dockerfile":       {"emulator/internal/executor"},
-	"emulator/internal/odata":            nil,
+	"gate":                         nil,
+	"identity":                     nil,
+	"cmd/acrlocal":                 {"emulator", "gate"},
+	"emulator":                     {"gate", "identity", "emulator/internal/"},
+	"emulator/emulatortest":        {"emulator", "gate"},
+	"emulator/internal/azure":      nil,
+	"emulator/internal/agent":      {"emulator/internal/azure"},
+	"emulator/internal/executor":   nil,
+	"emulator/internal/dockerfile": {"emulator/internal/executor"},
+	"emulator/internal/odata":      nil,
 	"emulator/internal/tasks": {
 		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/blob", "emulator/internal/dockerfile",
 		"emulator/internal/executor", "emulator/internal/tasks/source", "emulator/internal/tasks/taskfile", "emulator/internal/tasks/trigger",
@@ -42,14 +42,18 @@ var arrows = map[string][]string{
 	"emulator/internal/graph":            {"gate", "emulator/internal/azure", "emulator/internal/odata"},
 	"emulator/internal/vantage":          {"emulator/internal/azure"},
 	"emulator/internal/services/imports": {"emulator/internal/agent", "emulator/internal/azure"},
-	"emulator/internal/store":            nil,
-	"emulator/internal/store/sqlite":     {"emulator/internal/store"},
-	"emulator/internal/store/storetest":  {"emulator/internal/store"},
-	"emulator/internal/registry":         {"gate", "identity"},
-	"emulator/internal/registry/oci":     {"emulator/internal/store"},
-	"e2e":                                {"emulator", "gate", "identity"},
-	"e2e/bench":                          {"emulator", "gate", "identity"},
-	"e2e/sdk":                            {"emulator", "gate", "identity"},
+	"emulator/internal/services/instances": {
+		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/executor", "emulator/internal/services/workload",
+	},
+	"emulator/internal/services/workload": {"emulator/internal/agent", "emulator/internal/azure"},
+	"emulator/internal/store":             nil,
+	"emulator/internal/store/sqlite":      {"emulator/internal/store"},
+	"emulator/internal/store/storetest":   {"emulator/internal/store"},
+	"emulator/internal/registry":          {"gate", "identity"},
+	"emulator/internal/registry/oci":      {"emulator/internal/store"},
+	"e2e":                                 {"emulator", "gate", "identity"},
+	"e2e/bench":                           {"emulator", "gate", "identity"},
+	"e2e/sdk":                             {"emulator", "gate", "identity"},
 }
 
 // reserved are modules that only some packages may import, with the reason.

@@ -38,7 +38,11 @@ func (e *Emulator) Export(secrets bool) Exported {
 			exported.Principals = append(exported.Principals, body)
 		default:
 			shown := azure.Inline(state, d)
-			exported.Resources = append(exported.Resources, shown.Clone().Body)
+			body := shown.Clone().Body
+			if !secrets {
+				azure.Conceal(d.Type(), body)
+			}
+			exported.Resources = append(exported.Resources, body)
 		}
 	}
 	return exported

@@ -35,6 +35,9 @@ type kind struct {
 	remove func(*removal, *azure.Document) error
 	// show brings a document's body, which is a copy, to what a client sees now.
 	show func(*call, azure.ResourceID, map[string]any)
+	// settle calls done, once, when what a write of the document set going is over; at once, if nothing was. It waits for
+	// nothing. Nil is a type of which the document is all.
+	settle func(c *call, id azure.ResourceID, done func(error))
 	// find and list look for documents elsewhere than in the state.
 	find func(*call, azure.ResourceID) (*azure.Document, bool)
 	list func(*call, target) ([]*azure.Document, error)
@@ -73,6 +76,7 @@ var (
 func kinds() []kind {
 	return slices.Concat(
 		resourcesKinds(), managementKinds(), authorizationKinds(), identityKinds(), registryKinds(), networkKinds(), placeKinds(),
+		instancesKinds(),
 		deploymentKinds(),
 	)
 }

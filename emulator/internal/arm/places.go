@@ -20,7 +20,6 @@ var placeRows = []struct {
 	check   func(*write) error
 	show    func(*call, azure.ResourceID, map[string]any)
 }{
-	{name: azure.TypeContainerGroup, located: true, links: []link{joinSubnet("properties.subnetIds[].id")}},
 	{name: azure.TypeWebSite, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
 	{name: azure.TypeWebSlot, located: true, links: []link{joinSubnet("properties.virtualNetworkSubnetId")}},
 	{
@@ -60,11 +59,9 @@ func joinEnvironment(member string) link {
 func placeKinds() []kind {
 	var kinds []kind
 	for _, row := range placeRows {
-		reads := azure.Furnished(row.name)
-		if row.name == azure.TypeContainerGroup {
-			reads = append(reads, "properties.ipAddress.ip")
-		}
-		kinds = append(kinds, kind{name: row.name, located: row.located, links: row.links, readOnly: reads, check: row.check, show: row.show})
+		kinds = append(kinds, kind{
+			name: row.name, located: row.located, links: row.links, readOnly: azure.Furnished(row.name), check: row.check, show: row.show,
+		})
 	}
 	return kinds
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Spell func(resourceType string, body map[string]any) error
 	// ContentSize tells how many bytes the content of the registry of a folded name has; the default tells 0.
 	ContentSize func(ctx context.Context, name string) (int64, error)
+	// Instances runs container groups; nil keeps them as documents.
+	Instances Instances
 	// Tasks carries out ACR Tasks; nil has what would run anything answered with an error that says so.
 	Tasks Tasks
 	// BlobURL renders the URL of a blob, https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME?SIGNATURE, for the way it is
@@ -68,6 +70,7 @@ type server struct {
 	roles      map[string]gate.RoleDefinition // the built-in ones, by GUID
 	operations *operations
 	activity   activity
+	terminals  terminals
 	handler    http.Handler // itself, for the calls that a deployment makes
 }
 
@@ -124,7 +127,7 @@ type route struct {
 
 // routes are those of the providers, and after them the engine's own for everything else.
 func routes() []route {
-	return slices.Concat(resourcesRoutes(), managementRoutes(), registryRoutes(), networkRoutes(), operationRoutes(), providerRoutes(), deploymentRoutes(), []route{
+	return slices.Concat(resourcesRoutes(), managementRoutes(), registryRoutes(), networkRoutes(), instancesRoutes(), operationRoutes(), providerRoutes(), deploymentRoutes(), []route{
 		{"GET", "/*", ownOr(getAny)},
 		{"HEAD", "/*", ownOr(headAny)},
 		{"PUT", "/*", ownOr(putAny)},
@@ -153,6 +156,7 @@ func (s *server) router() http.Handler {
 		router.Method(route.method, route.path, s.adapt(route.serve))
 	}
 	router.Get("/metadata/endpoints", s.getEndpoints) // for anyone
+	router.Get(containerPath+"/exec/{terminal}", s.serveTerminal)
 	router.NotFound(s.adapt(noRoute).ServeHTTP)
 	router.MethodNotAllowed(s.adapt(noMethod).ServeHTTP)
 	return router

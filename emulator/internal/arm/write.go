@@ -195,17 +195,48 @@ func (w *write) finish() (answer, error) {
 // as under way; never with 202, which clients of registries do not understand (az-cli §1).
 func (w *write) written(d *azure.Document) answer {
 	status := w.status()
+	if w.kind.settle != nil {
+		return w.settled(d)
+	}
 	if _, reports := lookUp(d.Body, "properties.provisioningState"); !w.kind.slow() || !reports || w.delay() == 0 {
 		return document(status, w.show(d))
 	}
-	o, word := w.start(w.kind.action("write"), d.ID), "Updating"
-	if w.old == nil {
-		word = "Creating"
-	}
+	o := w.start(w.kind.action("write"), d.ID)
 	o.settle(w.Now().Add(w.delay()), outcome{})
-	w.operations.show(o, word)
+	w.operations.show(o, w.word())
 	shown := document(status, w.show(d))
 	a := o.accepted(w.call, status, shown.body)
+	a.etag = shown.etag
+	return a
+}
+
+// word is what a resource says of itself while the write is under way.
+func (w *write) word() string {
+	if w.old == nil {
+		return "Creating"
+	}
+	return "Updating"
+}
+
+// settled is the answer to a write that sets something going: clients wait for its end, unless there was none.
+func (w *write) settled(d *azure.Document) answer {
+	o, over := w.start(w.kind.action("write"), d.ID), make(chan error, 1)
+	w.kind.settle(w.call, d.ID, func(err error) {
+		o.settle(w.Now().Add(w.delay()), outcome{err: err})
+		over <- err
+	})
+	if w.delay() > 0 {
+		w.operations.show(o, w.word())
+	}
+	shown := document(w.status(), w.show(d))
+	select {
+	case err := <-over:
+		if err == nil && w.delay() == 0 {
+			return shown
+		}
+	default:
+	}
+	a := o.accepted(w.call, shown.status, shown.body)
 	a.etag = shown.etag
 	return a
 }

@@ -25,15 +25,15 @@ func (w *completion) webSite(d *Document) error {
 // containerGroup gives a group in a subnet a private address, and one that asks for a public address such a one.
 func (w *completion) containerGroup(d *Document) error {
 	p, f := properties(d), fieldsOf(*d).in("properties")
-	for _, item := range f.list("containers") {
-		c := object(item.object, "properties")
-		setDefault(c, "instanceView", map[string]any{"restartCount": 0.0, "currentState": map[string]any{"state": "Running"}})
-	}
 	subnet := firstSubnet(f.list("subnetIds"), "id").subnet
 	shown := f.in("ipAddress")
 	if subnet.IsZero() {
 		if Fold(shown.text("type")) == "public" {
 			setDefault(shown.object, "ip", outbound(*d))
+			if label := shown.text("dnsNameLabel"); label != "" {
+				location, _ := d.Body["location"].(string)
+				shown.object["fqdn"] = Fold(label) + "." + location + ".azurecontainer.io"
+			}
 		}
 		return f.err()
 	}

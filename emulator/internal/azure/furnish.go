@@ -51,7 +51,6 @@ var furnishings = map[string][]furnishing{
 	},
 	Fold(TypeContainerGroup): {
 		usual("osType", "Linux"), usual("restartPolicy", "Always"), usual("sku", "Standard"),
-		fixed("instanceView", always(map[string]any{"events": []any{}, "state": "Running"})),
 	},
 	Fold(TypeWebSite): siteFurnishings,
 	Fold(TypeWebSlot): siteFurnishings,

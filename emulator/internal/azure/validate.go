@@ -62,6 +62,7 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypePublicIPAddress):           readable(ReadPublicIPAddress),
 	Fold(TypePublicIPPrefix):            readable(ReadPublicIPPrefix),
 	Fold(TypeNetworkInterface):          validateInterface,
+	Fold(TypeContainerGroup):            readable(ReadContainerGroup),
 	Fold(TypeUser):                      readable(ReadUser),
 	Fold(TypeGroup):                     readable(ReadGroup),
 	Fold(TypeServicePrincipal):          readable(ReadServicePrincipal),

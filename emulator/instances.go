@@ -1,0 +1,12 @@
+package emulator
+
+import (
+	"github.com/acrlocal/acrlocal/emulator/internal/services/instances"
+)
+
+// newInstances makes Azure Container Instances, which works from Start on.
+func (e *Emulator) newInstances() *instances.Service {
+	s := instances.New(instances.Options{Cloud: cloud{e}})
+	e.services = append(e.services, s)
+	return s
+}

@@ -1,0 +1,159 @@
+package instances
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/agent"
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+)
+
+// Options say what the service stands on.
+type Options struct {
+	// Cloud is the emulator.
+	Cloud agent.Cloud
+	// Executor runs containers. Nil runs none: images are pulled, and containers wait.
+	Executor executor.Executor
+	// Dir is where images and volumes of groups are kept while they run; empty is the system's directory for such.
+	Dir string
+}
+
+// Service runs container groups. It is an agent.Service, and what Resource Manager asks of container groups.
+type Service struct {
+	options Options
+	running sync.WaitGroup // the groups that are under way
+
+	mu     sync.Mutex
+	work   context.Context // that of Run; nil before
+	groups map[string]*group
+
+	told sync.Mutex
+	keys map[string]bool // of groups that may have changed
+	all  bool            // or any of them
+	wake chan struct{}
+}
+
+// New makes the service. Nothing runs before Run.
+func New(o Options) *Service {
+	return &Service{options: o, groups: map[string]*group{}, keys: map[string]bool{}, wake: make(chan struct{}, 1)}
+}
+
+// groupSegment is what the keys of container groups have in them.
+var groupSegment = "/" + azure.Fold(azure.TypeContainerGroup) + "/"
+
+// Changed takes note of groups among the documents that changed.
+func (s *Service) Changed(keys []string) {
+	s.told.Lock()
+	defer s.told.Unlock()
+	s.all = s.all || keys == nil
+	for _, key := range keys {
+		if strings.Contains(key, groupSegment) {
+			s.keys[key] = true
+		}
+	}
+	if !s.all && len(s.keys) == 0 {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Happened is of no interest to container groups, which pull when they begin.
+func (s *Service) Happened(agent.Event) {}
+
+// Run follows the documents until the context ends, and then ends all groups.
+func (s *Service) Run(ctx context.Context) {
+	s.mu.Lock()
+	s.work = ctx
+	s.mu.Unlock()
+	s.Changed(nil)
+	for {
+		select {
+		case <-s.wake:
+			for _, key := range s.noted() {
+				s.follow(key)
+			}
+		case <-ctx.Done():
+			s.mu.Lock()
+			s.work = nil
+			s.mu.Unlock()
+			s.running.Wait()
+			return
+		}
+	}
+}
+
+// noted takes the keys that are to be looked at: of all groups that there are or were, if any may have changed.
+func (s *Service) noted() []string {
+	s.told.Lock()
+	keys, all := s.keys, s.all
+	s.keys, s.all = map[string]bool{}, false
+	s.told.Unlock()
+	if all {
+		for _, d := range s.options.Cloud.State().OfType(azure.TypeContainerGroup) {
+			keys[d.ID.Key()] = true
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for key := range s.groups {
+			keys[key] = true
+		}
+	}
+	var list []string
+	for key := range keys {
+		list = append(list, key)
+	}
+	return list
+}
+
+// follow makes a group what its document says now, and returns it; nil if nothing is to run. It waits for nothing.
+func (s *Service) follow(key string) *group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.work == nil {
+		return nil
+	}
+	id, wanted, found := s.wanted(key)
+	old := s.groups[key]
+	switch {
+	case !found && old != nil:
+		delete(s.groups, key)
+		old.end()
+		return nil
+	case !found:
+		return nil
+	case old != nil && reflect.DeepEqual(old.spec, wanted):
+		return old
+	}
+	g := newGroup(s, id, wanted)
+	if old != nil {
+		old.end()
+		g.done = old.done
+	}
+	s.groups[key] = g
+	g.begin(s.work)
+	return g
+}
+
+// wanted reads a group that has containers.
+func (s *Service) wanted(key string) (azure.ResourceID, azure.ContainerGroup, bool) {
+	d, found := s.options.Cloud.State().Get(key)
+	if !found || !d.Is(azure.TypeContainerGroup) {
+		return azure.ResourceID{}, azure.ContainerGroup{}, false
+	}
+	spec, err := azure.ReadContainerGroup(*d) // refused on its way into the state if malformed
+	return d.ID, spec, err == nil && len(spec.Containers) > 0
+}
+
+// group returns a group that is followed.
+func (s *Service) group(id azure.ResourceID) (*group, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, found := s.groups[id.Key()]
+	return g, found
+}
