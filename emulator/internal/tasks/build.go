@@ -35,8 +35,10 @@ func (r *run) build(ctx context.Context, step *taskfile.Step, out io.Writer) err
 			return err
 		}
 		r.images.put(ref, built.Image)
+		if err := r.noteBuild(ref, built); err != nil {
+			return err
+		}
 	}
-	r.noteBuild(step.Build.Tags, built)
 	return nil
 }
 

@@ -51,6 +51,16 @@ func (c credentials) hosts() []any {
 // resolveLogins gets the logins of a run, before any step: whoever is refused here fails at once. The names of the
 // registries are sorted, so that logs are alike.
 func (r *run) resolveLogins(ctx context.Context) error {
+	if err := r.resolveAll(ctx); err != nil {
+		return fmt.Errorf("failed to unmarshal task before running: failed to resolve secrets: %w", err)
+	}
+	for _, login := range r.logins {
+		r.log.hide(login.Password)
+	}
+	return nil
+}
+
+func (r *run) resolveAll(ctx context.Context) error {
 	r.logins = agent.Keychain{}
 	if err := r.resolveOwn(ctx); err != nil {
 		return err
@@ -65,9 +75,6 @@ func (r *run) resolveLogins(ctx context.Context) error {
 			return err
 		}
 		r.logins[azure.Fold(host)] = login
-	}
-	for _, login := range r.logins {
-		r.log.hide(login.Password)
 	}
 	return nil
 }
@@ -157,7 +164,7 @@ func (r *run) logIn(ctx context.Context) error {
 func (r *run) tryLogin(ctx context.Context, host string) (err error) {
 	for attempt := range maxLogins {
 		if attempt > 0 {
-			if stopped := r.wait(ctx, backoff(attempt)); stopped != nil {
+			if stopped := r.wait(ctx, backoff(attempt-1)); stopped != nil {
 				return stopped
 			}
 		}

@@ -72,7 +72,7 @@ func (s *Service) carryOut(ctx context.Context, id azure.ResourceID) {
 	if err == nil {
 		e.err = r.limited(ctx)
 		e.status = statusOfEnd(ctx, e.err)
-		e.outputs, e.dependencies = r.noted.outputs, listed(r.noted.dependencies)
+		e.outputs, e.dependencies = r.noted.outputs, dependencyList(r.noted.dependencies)
 	}
 	s.end(context.WithoutCancel(ctx), id, e)
 }
@@ -298,13 +298,16 @@ func (s *Service) end(ctx context.Context, id azure.ResourceID, e ending) {
 	if err != nil {
 		s.Log.Error("finish the log of a run", "run", id, "error", err)
 	}
-	err = s.note(ctx, id, func(_, about map[string]any) {
+	err = s.note(ctx, id, func(body, about map[string]any) {
 		about["status"], about["provisioningState"], about["finishTime"] = e.status, how.provisioning, stamp(now)
 		if e.err != nil && e.status != statusCanceled {
 			about["runErrorMessage"] = e.message()
 		}
 		if len(e.outputs) > 0 {
 			about["outputImages"] = e.outputs
+		}
+		if len(e.dependencies) > 0 {
+			body["dependencies"] = e.dependencies
 		}
 	})
 	if err != nil && !errors.Is(err, errGone) {
