@@ -20,8 +20,8 @@ type ContainerGroup struct {
 	Volumes []GroupVolume
 	// OS is Linux or Windows.
 	OS string
-	// Made is when the document was made, as it says; a group made again is another one.
-	Made string
+	// Made and Written are when the document was made and last written, as it says. A group made again is another one.
+	Made, Written string
 }
 
 // The restart policies of container groups.
@@ -89,6 +89,7 @@ func ReadContainerGroup(d Document) (ContainerGroup, error) {
 	g := ContainerGroup{
 		Restart: p.choice("restartPolicy", RestartAlways, RestartAlways, RestartOnFailure, RestartNever),
 		OS:      p.choice("osType", "Linux", "Linux", "Windows"), Made: f.in("systemData").text("createdAt"),
+		Written: f.in("systemData").text("lastModifiedAt"),
 	}
 	names := map[string]bool{}
 	g.Containers, g.InitContainers = readContainers(p, "containers", names), readContainers(p, "initContainers", names)

@@ -18,18 +18,11 @@ func (s *Service) Settle(id azure.ResourceID, done func(error)) {
 		done(nil)
 		return
 	}
-	s.awake(g)
-	g.settle(done)
-}
-
-// awake begins a group again that failed for good.
-func (s *Service) awake(g *group) {
-	g.mu.Lock()
-	lost := g.provisioning == provisioningFailed
-	g.mu.Unlock()
-	if lost && g.over() {
+	_, now, _ := s.wanted(id.Key())
+	if g.lost(now.Written) && g.over() {
 		s.begin(g)
 	}
+	g.settle(now.Written, done)
 }
 
 func (s *Service) begin(g *group) {
@@ -39,6 +32,9 @@ func (s *Service) begin(g *group) {
 		g.begin(s.work)
 	}
 }
+
+// again is a time at which no document was written.
+const again = "again"
 
 // Start begins a group that was stopped or has ended; done is called as that of Settle.
 func (s *Service) Start(id azure.ResourceID, done func(error)) {
@@ -50,7 +46,7 @@ func (s *Service) Start(id azure.ResourceID, done func(error)) {
 	if g.over() {
 		s.begin(g)
 	}
-	g.settle(done)
+	g.settle(again, done)
 }
 
 // Stop ends the containers of a group, and waits until that is done.

@@ -28,6 +28,8 @@ type group struct {
 
 	mu           sync.Mutex // guards what follows, and what instances say of themselves
 	provisioning string
+	failure      error         // why it is provisioningFailed
+	answered     string        // when the document was written of which the beginning was tried
 	stopped      bool          // by a client
 	waiting      []func(error) // who wants to know how the beginning ends
 	cancel       context.CancelFunc
@@ -35,7 +37,7 @@ type group struct {
 }
 
 func newGroup(s *Service, id azure.ResourceID, spec azure.ContainerGroup) *group {
-	g := &group{service: s, id: id, spec: spec, cancel: func() {}}
+	g := &group{service: s, id: id, spec: spec, answered: spec.Written, cancel: func() {}}
 	for _, c := range spec.InitContainers {
 		g.inits = append(g.inits, newInstance(g, c, true))
 	}
@@ -53,7 +55,7 @@ func (g *group) begin(work context.Context) {
 	defer g.mu.Unlock()
 	before := g.done
 	ctx, cancel := context.WithCancel(work)
-	g.provisioning, g.stopped, g.cancel, g.done = provisioningPending, false, cancel, make(chan struct{})
+	g.provisioning, g.failure, g.stopped, g.cancel, g.done = provisioningPending, nil, false, cancel, make(chan struct{})
 	for _, i := range g.instances() {
 		i.ready = false
 	}
@@ -97,7 +99,7 @@ func (g *group) run(ctx context.Context) {
 func (g *group) creating() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.provisioning = provisioningCreating
+	g.provisioning, g.failure = provisioningCreating, nil
 }
 
 // end ends the group without waiting for it.
@@ -109,19 +111,29 @@ func (g *group) end() {
 	g.tell(g.refusal("OperationCanceled", "the container group '%s' was removed, stopped or replaced before it began.", g.id.Name()))
 }
 
-// settle calls done when it is known how the group begins. One that failed tries again at once.
-func (g *group) settle(done func(error)) {
+// lost reports whether the group failed, as a document that was written at another time than this one.
+func (g *group) lost(written string) bool {
 	g.mu.Lock()
-	if g.provisioning == provisioningSucceeded {
-		g.mu.Unlock()
-		done(nil)
+	defer g.mu.Unlock()
+	return g.provisioning == provisioningFailed && written != g.answered
+}
+
+// settle calls done when it is known how the group begins. One that failed tries again at once if it was written since.
+func (g *group) settle(written string, done func(error)) {
+	if g.lost(written) {
+		g.creating()
+	}
+	g.mu.Lock()
+	failure, over := g.failure, g.provisioning == provisioningSucceeded || g.provisioning == provisioningFailed
+	if !over {
+		g.waiting = append(g.waiting, done)
+	}
+	g.answered = written
+	g.mu.Unlock()
+	if over {
+		done(failure)
 		return
 	}
-	g.waiting = append(g.waiting, done)
-	if g.provisioning == provisioningFailed {
-		g.provisioning = provisioningCreating
-	}
-	g.mu.Unlock()
 	for _, i := range g.instances() {
 		i.hurry()
 	}
@@ -130,7 +142,7 @@ func (g *group) settle(done func(error)) {
 // fail says that the group does not begin, for now.
 func (g *group) fail(err error) {
 	g.mu.Lock()
-	g.provisioning = provisioningFailed
+	g.provisioning, g.failure = provisioningFailed, err
 	g.mu.Unlock()
 	g.tell(err)
 }
@@ -144,7 +156,7 @@ func (g *group) started(i *instance) {
 		all = all && one.ready
 	}
 	if all {
-		g.provisioning = provisioningSucceeded
+		g.provisioning, g.failure = provisioningSucceeded, nil
 	}
 	g.mu.Unlock()
 	if all {

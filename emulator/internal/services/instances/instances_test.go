@@ -109,6 +109,11 @@ func TestTriesAgainWhenWritten(t *testing.T) {
 		t.Fatal("a closed registry let the group in")
 	}
 	w.closed.Store(false)
+	if err := w.settle(s); err == nil {
+		t.Error("the same document has begun now; it was not written again")
+	}
+	written := `{"systemData": {"lastModifiedAt": "2027-01-15T09:00:00Z"}, ` + oneContainer("")[1:]
+	w.set(written)
 	if err := w.settle(s); err != nil {
 		t.Error(err)
 	}

@@ -127,7 +127,7 @@ func (s *Service) follow(key string) *group {
 		return nil
 	case !found:
 		return nil
-	case old != nil && reflect.DeepEqual(old.spec, wanted):
+	case old != nil && same(old.spec, wanted):
 		return old
 	}
 	g := newGroup(s, id, wanted)
@@ -138,6 +138,12 @@ func (s *Service) follow(key string) *group {
 	s.groups[key] = g
 	g.begin(s.work)
 	return g
+}
+
+// same reports whether two descriptions are of the same containers, perhaps written at another time.
+func same(a, b azure.ContainerGroup) bool {
+	a.Written = b.Written
+	return reflect.DeepEqual(a, b)
 }
 
 // wanted reads a group that has containers.
