@@ -21,16 +21,21 @@ const module = "github.com/acrlocal/acrlocal/"
 
 // arrows says, for each package of ours, which other packages of ours it may import. Dependencies point one way.
 var arrows = map[string][]string{
-	"gate":                         nil,
-	"identity":                     nil,
-	"cmd/acrlocal":                 {"emulator", "gate"},
-	"emulator":                     {"gate", "identity", "emulator/internal/"},
-	"emulator/emulatortest":        {"emulator", "gate"},
-	"emulator/internal/azure":      nil,
-	"emulator/internal/agent":      {"emulator/internal/azure"},
-	"emulator/internal/executor":   nil,
-	"emulator/internal/dockerfile": {"emulator/internal/executor"},
-	"emulator/internal/odata":      nil,
+	"gate":                    nil,
+	"identity":                nil,
+	"cmd/acrlocal":            {"emulator", "gate"},
+	"emulator":                {"gate", "identity", "emulator/internal/"},
+	"emulator/emulatortest":   {"emulator", "gate"},
+	"emulator/internal/azure": nil,
+	"emulator/internal/agent": {"emulator/internal/azure"},
+	"emulator/internal/executor": {
+		"emulator/internal/executor/layer", "emulator/internal/executor/sandbox", "emulator/internal/handover", "emulator/internal/vantage",
+	},
+	"emulator/internal/executor/layer":   nil,
+	"emulator/internal/executor/sandbox": {"emulator/internal/executor/layer", "emulator/internal/handover"},
+	"emulator/internal/handover":         nil,
+	"emulator/internal/dockerfile":       {"emulator/internal/executor"},
+	"emulator/internal/odata":            nil,
 	"emulator/internal/tasks": {
 		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/blob", "emulator/internal/dockerfile",
 		"emulator/internal/executor", "emulator/internal/tasks/source", "emulator/internal/tasks/taskfile", "emulator/internal/tasks/trigger",

@@ -15,19 +15,26 @@ import (
 	"strconv"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
 
-// isolatedChild is the hidden first argument with which the binary starts itself inside an isolated network.
-const isolatedChild = "__isolated"
+// Hidden first arguments with which the binary starts itself: inside an isolated network, and for containers.
+const (
+	isolatedChild  = "__isolated"
+	containerChild = "__container"
+)
+
+// children are what the binary does when it was started by itself.
+var children = map[string]func(args []string) error{isolatedChild: vantage.IsolatedChild, containerChild: executor.Child}
 
 // Main is the hook for programs that start themselves again as their own child; call it first in main. It reports
 // whether the process was such a child, which then has ended with that exit code.
 func Main(args []string) (exitCode int, handled bool) {
-	if len(args) < 2 || args[1] != isolatedChild {
+	if len(args) < 2 || children[args[1]] == nil {
 		return 0, false
 	}
-	if err := vantage.IsolatedChild(args[2:]); err != nil {
+	if err := children[args[1]](args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "acrlocal:", err)
 		return 1, true
 	}

@@ -10,5 +10,7 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("exit status %d", e.Code)
 }
 
+const unavailable = "no container can be run here: "
+
 // Error says why.
-func (e *UnavailableError) Error() string { return "no container can be run here: " + e.Why }
+func (e *UnavailableError) Error() string { return unavailable + e.Why }

@@ -38,8 +38,10 @@ type Status struct {
 // NetworkOptions say where a network leads to.
 type NetworkOptions struct {
 	// Dial connects to an emulated host, given as host:port, from the place of the work. An error closes the connection of
-	// the container that dialled. It is called for emulated hosts and for 169.254.169.254:80 alone.
+	// the container that dialled. It is called for emulated hosts and for 169.254.169.254:80 alone. Without it they lead nowhere.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Ports are those at which emulated hosts are reached beside 80 and 443.
+	Ports []int
 	// CA is the authority that containers trust, in PEM; it is found by programs in the places of the common distributions and
 	// by SSL_CERT_FILE and its like.
 	CA []byte
@@ -49,7 +51,8 @@ type NetworkOptions struct {
 
 // Network is a network of containers that know each other by their names.
 type Network interface {
-	// Start starts a container. Its root file system is writable and private to it.
+	// Start starts a container. Its root file system is writable and private to it. ctx is that of the start: the container runs
+	// until it ends, is stopped, or the network is closed. A program that the image does not have is ErrNotFound.
 	Start(ctx context.Context, s Spec) (Container, error)
 	// Layer runs a container to its end and returns what it changed, as an uncompressed layer in the form of docker: parents
 	// included, whiteouts as .wh. files, and nothing of what the executor itself put there. The layer is good until the network
@@ -62,9 +65,9 @@ type Network interface {
 // Container is one that was started.
 type Container interface {
 	// Wait waits for the end, and returns the exit code; 128 and the signal's number for one that was killed. The error is
-	// that of the context, or of an executor that lost sight of it.
+	// an *ExitError with a reason where a bound ended it, that of the context, or that of an executor that lost sight of it.
 	Wait(ctx context.Context) (exitCode int, err error)
-	// Stop asks it to end (the image's stop signal, else SIGTERM) and kills it after the grace.
+	// Stop asks it to end (the image's stop signal, else SIGTERM), kills it after the grace, and returns when it has ended.
 	Stop(grace time.Duration)
 	// Exec runs another program in it, to its end.
 	Exec(ctx context.Context, p Process) (exitCode int, err error)

@@ -172,7 +172,7 @@ func TestJavaTrusts(t *testing.T) {
 }
 
 func TestTrustStoreOfNoCertificate(t *testing.T) {
-	if store, err := javaTrustStore([]byte("nothing")); err == nil {
+	if store, err := JavaTrustStore([]byte("nothing")); err == nil {
 		t.Errorf("made %d bytes of no certificate", len(bytes.TrimSpace(store)))
 	}
 }

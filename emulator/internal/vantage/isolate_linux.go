@@ -37,7 +37,7 @@ type report struct {
 // are served from here, by the relay.
 type isolation struct {
 	relay *Relay
-	names *names
+	names *Names
 	plan  plan
 
 	closers []func() error
@@ -48,7 +48,7 @@ type isolation struct {
 func runIsolated(ctx context.Context, o RunOptions, relay *Relay, env []string) (int, error) {
 	runtime.LockOSThread() // the child dies with the thread that started it
 	defer runtime.UnlockOSThread()
-	i := &isolation{relay: relay, names: newNames()}
+	i := &isolation{relay: relay, names: NewNames(firstName, nil)}
 	defer i.close()
 	if err := i.prepare(o); err != nil {
 		return 0, fmt.Errorf("isolated: %w", err)
@@ -172,7 +172,7 @@ func (i *isolation) serve(ctx context.Context, control *net.UnixConn) error {
 		return err
 	}
 	i.closers = append(i.closers, c.Close)
-	go i.names.serve(c)
+	go i.names.Serve(c)
 	return nil
 }
 
@@ -235,7 +235,7 @@ func (i *isolation) forward(ctx context.Context, c net.Conn, port int) {
 	if err != nil {
 		return
 	}
-	host, ok := i.names.host(dialled.Addr())
+	host, ok := i.names.Host(dialled.Addr())
 	if !ok {
 		return
 	}

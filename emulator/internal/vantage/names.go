@@ -19,21 +19,24 @@ const (
 // connection to it tells which host is meant.
 var firstName = netip.MustParseAddr("127.64.0.1")
 
-// names gives each emulated host that an isolated program asks for an address inside its network.
-type names struct {
+// Names gives each emulated host that a program in a network of its own asks for an address inside that network.
+type Names struct {
+	local     func(host string) (netip.Addr, bool)
 	mu        sync.Mutex
 	next      netip.Addr
 	addresses map[string]netip.Addr
 	hosts     map[netip.Addr]string
 }
 
-func newNames() *names {
+// NewNames returns the names of a network, whose emulated hosts have the addresses from first on. local knows the other
+// hosts of the network, by folded name; it may be nil.
+func NewNames(first netip.Addr, local func(host string) (netip.Addr, bool)) *Names {
 	imds := netip.MustParseAddr(IMDSHost)
-	return &names{next: firstName, addresses: map[string]netip.Addr{}, hosts: map[netip.Addr]string{imds: IMDSHost}}
+	return &Names{local: local, next: first, addresses: map[string]netip.Addr{}, hosts: map[netip.Addr]string{imds: IMDSHost}}
 }
 
-// host returns the host that an address stands for.
-func (n *names) host(addr netip.Addr) (string, bool) {
+// Host returns the emulated host that an address stands for.
+func (n *Names) Host(addr netip.Addr) (string, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	host, ok := n.hosts[addr.Unmap()]
@@ -41,7 +44,12 @@ func (n *names) host(addr netip.Addr) (string, bool) {
 }
 
 // address returns the address of a folded host; false means that there is no such host, or no address left.
-func (n *names) address(host string) (netip.Addr, bool) {
+func (n *Names) address(host string) (netip.Addr, bool) {
+	if n.local != nil {
+		if addr, ok := n.local(host); ok {
+			return addr, true
+		}
+	}
 	if _, err := netip.ParseAddr(host); err == nil || !InZone(host) {
 		return netip.Addr{}, false
 	}
@@ -56,8 +64,8 @@ func (n *names) address(host string) (netip.Addr, bool) {
 	return addr, true
 }
 
-// serve answers DNS questions until c is closed.
-func (n *names) serve(c net.PacketConn) {
+// Serve answers DNS questions until c is closed.
+func (n *Names) Serve(c net.PacketConn) {
 	question := make([]byte, maxDNSMessage)
 	for {
 		size, peer, err := c.ReadFrom(question)
@@ -71,7 +79,7 @@ func (n *names) serve(c net.PacketConn) {
 }
 
 // answer makes the answer to a DNS message; what is none has none.
-func (n *names) answer(message []byte) ([]byte, bool) {
+func (n *Names) answer(message []byte) ([]byte, bool) {
 	var parser dnsmessage.Parser
 	header, err := parser.Start(message)
 	if err != nil || header.Response {
@@ -94,7 +102,7 @@ func (n *names) answer(message []byte) ([]byte, bool) {
 }
 
 // resolve fills in the answer: an A record for a host in one of the zones, "no such name" for every other host.
-func (n *names) resolve(answer *dnsmessage.Message, q dnsmessage.Question) {
+func (n *Names) resolve(answer *dnsmessage.Message, q dnsmessage.Question) {
 	host, _, err := FoldHost(q.Name.String())
 	addr, ok := n.address(host)
 	if err != nil || !ok {

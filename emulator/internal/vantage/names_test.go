@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-func ask(t *testing.T, n *names, name string, kind dnsmessage.Type) (dnsmessage.RCode, []netip.Addr) {
+func ask(t *testing.T, n *Names, name string, kind dnsmessage.Type) (dnsmessage.RCode, []netip.Addr) {
 	t.Helper()
 	question := dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: 7, RecursionDesired: true},
@@ -31,7 +31,7 @@ func ask(t *testing.T, n *names, name string, kind dnsmessage.Type) (dnsmessage.
 }
 
 func TestNames(t *testing.T) {
-	n := newNames()
+	n := NewNames(firstName, nil)
 	for _, c := range []struct {
 		name  string
 		kind  dnsmessage.Type
@@ -51,10 +51,10 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s %s: %s %v, want %s %s", c.name, c.kind, rcode, addrs, c.rcode, c.addr)
 		}
 	}
-	if host, ok := n.host(netip.MustParseAddr("127.64.0.2")); !ok || host != "other.azurecr.io" {
+	if host, ok := n.Host(netip.MustParseAddr("127.64.0.2")); !ok || host != "other.azurecr.io" {
 		t.Errorf("127.64.0.2 is %q", host)
 	}
-	if host, ok := n.host(netip.MustParseAddr("127.0.0.1")); ok {
+	if host, ok := n.Host(netip.MustParseAddr("127.0.0.1")); ok {
 		t.Errorf("127.0.0.1 is %q", host)
 	}
 	for i := range maxNames + 10 {
@@ -67,7 +67,7 @@ func TestNames(t *testing.T) {
 
 func FuzzNames(f *testing.F) {
 	f.Add([]byte("\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07azurecr\x02io\x00\x00\x01\x00\x01"))
-	n := newNames()
+	n := NewNames(firstName, nil)
 	f.Fuzz(func(t *testing.T, message []byte) {
 		if answer, ok := n.answer(message); ok && len(answer) < 12 {
 			t.Errorf("%q is answered with %q", message, answer)

@@ -191,6 +191,12 @@ func (r *Relay) join(a, b net.Conn) {
 		return
 	}
 	defer r.forget(a, b)
+	Join(a, b)
+}
+
+// Join copies both ways between two connections until both are done. Neither is closed then, but for the way in which the
+// other ended.
+func Join(a, b net.Conn) {
 	var both sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		both.Go(func() {

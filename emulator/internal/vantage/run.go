@@ -97,7 +97,7 @@ func (o RunOptions) writeTrust() error {
 	if err := os.WriteFile(o.caFile(), o.CA, 0o644); err != nil {
 		return fmt.Errorf("trust: %w", err)
 	}
-	store, err := javaTrustStore(o.CA)
+	store, err := JavaTrustStore(o.CA)
 	if err != nil {
 		return fmt.Errorf("trust: %w", err)
 	}

@@ -20,7 +20,8 @@ const (
 	jksPhrase          = "Mighty Aphrodite"
 )
 
-func javaTrustStore(ca []byte) ([]byte, error) {
+// JavaTrustStore returns a certificate in PEM as a store of roots in Java's own format.
+func JavaTrustStore(ca []byte) ([]byte, error) {
 	block, _ := pem.Decode(ca)
 	if block == nil {
 		return nil, errors.New("the certificate is not PEM")

@@ -1,0 +1,70 @@
+package executor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// diff has the keeper write what a container changed, into a file of the network.
+func (w *network) diff(ctx context.Context, c *container) (v1.Layer, error) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	l := &changes{path: filepath.Join(w.namespaces.slot.path, w.next("layer"))}
+	copied := make(chan error, 1)
+	go func() { copied <- l.read(reader) }()
+	a, err := w.keeper.ask(ctx, sandbox.Order{Diff: &sandbox.Diffing{Bundle: c.bundle(), Made: c.made}}, writer)
+	_ = writer.Close()
+	if err == nil {
+		err = a.Err()
+	}
+	if err != nil {
+		_ = reader.Close()
+		<-copied
+		return nil, err
+	}
+	if err := <-copied; err != nil {
+		return nil, err
+	}
+	return partial.UncompressedToLayer(l)
+}
+
+// changes is a layer in a file.
+type changes struct {
+	path string
+	id   v1.Hash
+}
+
+func (l *changes) read(from io.Reader) error {
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(f, sum), from); err != nil {
+		return err
+	}
+	l.id = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
+	return nil
+}
+
+// DiffID is the digest of the content.
+func (l *changes) DiffID() (v1.Hash, error) { return l.id, nil }
+
+// Uncompressed opens the content.
+func (l *changes) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) }
+
+// MediaType is that of docker's layers.
+func (l *changes) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }
