@@ -19,6 +19,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/blob"
 	"github.com/acrlocal/acrlocal/emulator/internal/graph"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
@@ -44,6 +45,7 @@ type Emulator struct {
 	gate     *gate.Gate
 	tokens   *registry.Tokens
 	registry http.Handler
+	blobs    *blob.Store
 	ca       *vantage.CA
 	proxy    *vantage.Proxy
 	services []agent.Service // that work by themselves
@@ -66,7 +68,7 @@ func New(o Options) (*Emulator, error) {
 	}
 	e := &Emulator{options: o, log: &decisionLog{}, stop: func() {}}
 	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
-	for _, step := range []func() error{e.openSeed, e.openStore, e.openLog, e.openIdentity, e.openServices, e.openState} {
+	for _, step := range []func() error{e.openSeed, e.openStore, e.openBlobs, e.openLog, e.openIdentity, e.openServices, e.openState} {
 		if err := step(); err != nil {
 			_ = e.Close()
 			return nil, err
@@ -186,6 +188,7 @@ func (e *Emulator) Reset(ctx context.Context) error {
 		return err
 	}
 	e.log.reset()
+	e.blobs.Clear()
 	return e.openImages(ctx)
 }
 

@@ -18,12 +18,14 @@ const (
 	graphService            // graph.microsoft.com
 	imdsService             // 169.254.169.254
 	msiService              // the identity endpoints beside IMDS
+	blobService             // the accounts in which ACR Tasks keep sources and logs
 )
 
 // target is what a host name leads to.
 type target struct {
 	service  service
 	registry string // name of the registry, for a login server
+	account  string // name of the account, for a blob service
 	bare     bool   // an address or localhost, which means the default registry
 }
 
@@ -63,6 +65,9 @@ func (e *Emulator) rootService(path string) (service, bool) {
 	if s, ok := roots[folded]; ok {
 		return s, true
 	}
+	if _, ok := blobAccount(first); ok {
+		return blobService, true
+	}
 	return entraService, e.entra.IsTenant(first)
 }
 
@@ -80,6 +85,9 @@ func parseHost(host string) target {
 		if labels, ok := strings.CutSuffix(name, domain); ok {
 			return loginServer(strings.Split(labels, "."))
 		}
+	}
+	if account, ok := blobAccount(name); ok {
+		return target{service: blobService, account: account}
 	}
 	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
 		return target{service: registryService, bare: true}

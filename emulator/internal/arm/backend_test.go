@@ -134,6 +134,7 @@ var people = []struct{ name, role, scope string }{
 	{"contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c", group},
 	{"puller", "7f951dda-4ed3-4680-a7ca-43fe172d538d", group + "/providers/Microsoft.ContainerRegistry/registries/first"},
 	{"nobody", "", ""},
+	{"tasker", "", ""},
 	{"team", "acdd72a7-3385-48ef-bd42-f606fba81ae7", group},
 	{"member", "", ""},
 	{"root", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ""}, // at the scope of the tenant
@@ -184,7 +185,7 @@ func put(id string, body map[string]any) azure.Document {
 }
 
 func newServer(b arm.Backend) http.Handler {
-	return arm.New(arm.Options{
+	options, _ := withRuntime(arm.Options{
 		Backend: b, Now: func() time.Time { return now },
 		TasksFlag: func(_ *azure.State, registry azure.ResourceID) bool { return registry.Name() == "current" },
 		LoginServer: func(r *http.Request, name string) string {
@@ -194,4 +195,5 @@ func newServer(b arm.Backend) http.Handler {
 			return name + ".azurecr.localhost:5080"
 		},
 	})
+	return arm.New(options)
 }

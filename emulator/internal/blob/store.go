@@ -259,6 +259,18 @@ func (s *Store) Delete(ref Ref) {
 	s.drop(ref)
 }
 
+// Clear removes all blobs.
+func (s *Store) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref := range s.staged {
+		s.unstage(ref)
+	}
+	for ref := range s.blobs {
+		s.drop(ref)
+	}
+}
+
 // touch notes that a blob was changed.
 func (s *Store) touch(e *entry) {
 	s.count++
