@@ -125,7 +125,11 @@ func (s *server) talk(conn *websocket.Conn, t terminal) {
 	}()
 	defer func() { _ = typed.Close() }()
 	if err := s.Instances.Exec(ctx, t.group, t.container, t.args, stream{typed, conn}); err != nil && ctx.Err() == nil {
-		_, _ = fmt.Fprintf(conn, "%s\r\n", asError(err).Message)
+		said := asError(err)
+		if said.Cause != nil {
+			s.Log.Error("exec in a container failed", "group", t.group, "container", t.container, "cause", said.Cause)
+		}
+		_, _ = fmt.Fprintf(conn, "%s\r\n", said.Message)
 	}
 }
 
