@@ -75,8 +75,9 @@ type entry struct {
 	// host is the resource whose identity the run has, unless it is that of its task.
 	host    azure.ResourceID
 	trigger trigger
-	// done adds to the change that writes the run, such as what a task run notes of it.
-	done func(s *azure.State, run azure.ResourceID) []azure.Document
+	// note adds documents to the change that writes the run, such as the task run that it is of. An error keeps it from being
+	// written. A run with a note is nobody's whom an error could be told: what is wrong with its request is told by its log.
+	note func(s *azure.State, run azure.ResourceID) ([]azure.Document, error)
 }
 
 // trigger is what started a run, other than a person.
@@ -89,6 +90,7 @@ type trigger struct {
 // write writes the document of a run that waits, with the next number of its registry, and drops the oldest runs beyond
 // what is kept.
 func (s *Service) write(ctx context.Context, e entry) (id azure.ResourceID, err error) {
+	var doomed []string
 	err = s.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
 		registry, found := state.Get(e.registry.Key())
 		if !found {
@@ -105,17 +107,19 @@ func (s *Service) write(ctx context.Context, e entry) (id azure.ResourceID, err 
 		if id, err = registry.ID.Child("runs", idPrefix+strconv.Itoa(next)); err != nil {
 			return azure.Change{}, err
 		}
-		p, err := newPlan(state, registry.ID, e.host, e.request)
-		if err != nil {
-			return azure.Change{}, &azure.Error{Code: azure.CodeBadRequest, Message: err.Error()}
-		}
-		change := azure.Change{Put: []azure.Document{s.queued(id, p, e)}, Delete: s.surplus(runs)}
-		if e.done != nil {
-			change.Put = append(change.Put, e.done(state, id)...)
-		}
-		return change, nil
+		doomed = s.surplus(runs)
+		d, noted, err := s.queued(state, id, e)
+		return azure.Change{Put: append(noted, d), Delete: doomed}, err
 	})
-	return id, err
+	if err != nil {
+		return id, err
+	}
+	for _, key := range doomed {
+		if old, err := azure.ParseResourceID(key); err == nil {
+			s.Blobs.Delete(logOf(old))
+		}
+	}
+	return id, nil
 }
 
 func waiting(runs []*azure.Document) (n int) {
@@ -132,14 +136,26 @@ func (s *Service) surplus(runs []*azure.Document) (keys []string) {
 	for _, d := range runs[:max(0, len(runs)+1-s.Keep)] {
 		if ended(d) {
 			keys = append(keys, d.ID.Key())
-			s.Blobs.Delete(logOf(d.ID))
 		}
 	}
 	return keys
 }
 
-// queued is the document of a run that waits.
-func (s *Service) queued(id azure.ResourceID, p *plan, e entry) azure.Document {
+// queued is the document of a run that waits, and what is noted of it elsewhere.
+func (s *Service) queued(state *azure.State, id azure.ResourceID, e entry) (d azure.Document, noted []azure.Document, err error) {
+	registry, _ := id.Parent()
+	p, err := newPlan(state, registry, e.host, e.request)
+	switch {
+	case e.note != nil:
+		noted, err = e.note(state, id)
+	case err != nil:
+		err = &azure.Error{Code: azure.CodeBadRequest, Message: err.Error()}
+	}
+	return s.waitingRun(id, p, e), noted, err
+}
+
+// waitingRun is the document of a run that waits.
+func (s *Service) waitingRun(id azure.ResourceID, p *plan, e entry) azure.Document {
 	now := stamp(s.Cloud.Now())
 	about := map[string]any{
 		"runId": id.Name(), "status": statusQueued, "runType": runType(p, e), "createTime": now, "lastUpdatedTime": now,

@@ -124,16 +124,16 @@ func decode(object any, into any) error {
 func newPlan(s *azure.State, registry, host azure.ResourceID, given any) (*plan, error) {
 	var r request
 	if err := decode(given, &r); err != nil {
-		return nil, fmt.Errorf("the request cannot be read: %w", err)
+		return &plan{}, fmt.Errorf("the request cannot be read: %w", err)
 	}
 	p := &plan{registry: registry, host: host, step: r.step, work: r.work, source: r.SourceLocation}
 	if r.Type == "TaskRunRequest" {
 		if err := p.readTask(s, r); err != nil {
-			return nil, err
+			return p, err
 		}
 	}
 	if p.kind = stepKinds[p.Type]; p.kind == unknownStep {
-		return nil, fmt.Errorf("a step of the type %q cannot be run", p.Type)
+		return p, fmt.Errorf("a step of the type %q cannot be run", p.Type)
 	}
 	return p, nil
 }

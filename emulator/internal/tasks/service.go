@@ -3,6 +3,8 @@ package tasks
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
@@ -80,6 +82,9 @@ func (s *Service) Run(ctx context.Context) {
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
+	for _, d := range s.Cloud.State().OfType(azure.TypeTaskRun) {
+		s.startTaskRun(ctx, d)
+	}
 	s.pumpAll()
 	for ctx.Err() == nil {
 		select {
@@ -92,11 +97,18 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 // look acts on what has changed.
-func (s *Service) look(context.Context) {
+func (s *Service) look(ctx context.Context) {
 	s.mu.Lock()
+	changed := s.changed
 	s.changed, s.events = map[string]bool{}, nil
 	s.mu.Unlock()
 	s.forget()
+	state := s.Cloud.State()
+	for _, key := range slices.Sorted(maps.Keys(changed)) {
+		if d, found := state.Get(key); found && d.Is(azure.TypeTaskRun) {
+			s.startTaskRun(ctx, d)
+		}
+	}
 	s.pumpAll()
 }
 
