@@ -38,7 +38,7 @@ func newMachine(g *group) (*machine, error) {
 	if m.dir, err = os.MkdirTemp(m.options.Dir, "group-"); err != nil {
 		return nil, err
 	}
-	m.puller = workload.Puller{Agent: worker, Dir: m.dir, Logins: logins(g.id, g.spec)}
+	m.puller = workload.Puller{Agent: worker, Dir: m.dir, Logins: logins(g.id, g.spec), Mirror: m.options.Mirror}
 	for i, v := range g.spec.Volumes {
 		if m.volumes[v.Name], err = makeVolume(filepath.Join(m.dir, "volume-"+strconv.Itoa(i)), v); err != nil {
 			m.close()

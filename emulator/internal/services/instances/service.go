@@ -9,6 +9,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+	"github.com/acrlocal/acrlocal/emulator/internal/services/workload"
 )
 
 // Options say what the service stands on.
@@ -17,6 +18,8 @@ type Options struct {
 	Cloud agent.Cloud
 	// Executor runs containers. Nil runs none: images are pulled, and containers wait.
 	Executor executor.Executor
+	// Mirror returns images that are in no registry of Azure's; nil knows none.
+	Mirror workload.Mirror
 	// Dir is where images and volumes of groups are kept while they run; empty is the system's directory for such.
 	Dir string
 }

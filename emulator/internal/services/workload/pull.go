@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -26,12 +27,17 @@ type Login struct {
 	Credential agent.Credential
 }
 
+// Mirror returns an image that no registry here has. The error of one that it does not have either says so.
+type Mirror func(ctx context.Context, reference string, platform v1.Platform) (v1.Image, error)
+
 // Puller pulls the images of a workload to the machine on which it runs.
 type Puller struct {
 	// Agent is at the place of the machine.
 	Agent *agent.Agent
 	// Logins are tried by the host of an image's registry; without one, nobody asks.
 	Logins []Login
+	// Mirror returns an image that is in no registry of Azure's, by its reference; nil knows none.
+	Mirror Mirror
 	// Dir is a directory of the workload's own, in which images are kept.
 	Dir string
 }
@@ -43,11 +49,7 @@ func (p Puller) Pull(ctx context.Context, reference string) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Error response from daemon: invalid reference format: %.200q", reference) //nolint:staticcheck // Docker's words
 	}
-	logins, err := p.login(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	image, err := p.Agent.Pull(ctx, reference, &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, logins)
+	image, err := p.find(ctx, ref, reference)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +58,25 @@ func (p Puller) Pull(ctx context.Context, reference string) (v1.Image, error) {
 		return nil, agent.PullError(ref, err)
 	}
 	return kept, nil
+}
+
+// find finds an image: in a registry of this emulator, or else where a mirror has it.
+func (p Puller) find(ctx context.Context, ref name.Reference, reference string) (v1.Image, error) {
+	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	if p.Mirror != nil && !isLoginServer(ref.Context().RegistryStr()) {
+		return p.Mirror(ctx, reference, platform)
+	}
+	logins, err := p.login(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return p.Agent.Pull(ctx, reference, &platform, logins)
+}
+
+// isLoginServer reports whether a host is one of a registry of Azure's.
+func isLoginServer(host string) bool {
+	name, _, _ := strings.Cut(azure.Fold(host), ":")
+	return strings.HasSuffix(name, ".azurecr.io") || strings.HasSuffix(name, ".azurecr.localhost")
 }
 
 // login gets what the registry of an image is to be asked with.
