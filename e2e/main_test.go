@@ -71,6 +71,7 @@ func build(bin string) error {
 		}
 	}
 	command := exec.Command("go", append([]string{"build", "-o", bin + string(filepath.Separator)}, packages...)...)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0") // the emulator is a container's program too
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("build the programs: %w", err)

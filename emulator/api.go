@@ -27,6 +27,8 @@ type Status struct {
 	Documents int `json:"documents"`
 	// Decisions counts the decisions that the log keeps.
 	Decisions int `json:"decisions"`
+	// Executor says how the containers of tasks and container groups are run.
+	Executor ExecutorStatus `json:"executor"`
 	// Policies summarises each registry's rules.
 	Policies []RegistryStatus `json:"policies"`
 	// Places are resources from which `acrlocal from` can run a program.

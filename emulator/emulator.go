@@ -20,6 +20,8 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/blob"
+	"github.com/acrlocal/acrlocal/emulator/internal/builtin"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/graph"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
@@ -46,6 +48,8 @@ type Emulator struct {
 	tokens   *registry.Tokens
 	registry http.Handler
 	blobs    *blob.Store
+	executor executor.Executor
+	mirrors  builtin.Mirrors
 	ca       *vantage.CA
 	proxy    *vantage.Proxy
 	services []agent.Service // that work by themselves
@@ -68,7 +72,7 @@ func New(o Options) (*Emulator, error) {
 	}
 	e := &Emulator{options: o, log: &decisionLog{}, stop: func() {}}
 	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
-	for _, step := range []func() error{e.openSeed, e.openStore, e.openBlobs, e.openLog, e.openIdentity, e.openServices, e.openState} {
+	for _, step := range []func() error{e.openSeed, e.openStore, e.openBlobs, e.openLog, e.openIdentity, e.openContainers, e.openServices, e.openState} {
 		if err := step(); err != nil {
 			_ = e.Close()
 			return nil, err

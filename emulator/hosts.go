@@ -11,14 +11,15 @@ import (
 type service uint8
 
 const (
-	noService       service = iota
-	registryService         // a login server, in any of its forms
-	armService              // management.azure.com
-	entraService            // login.microsoftonline.com
-	graphService            // graph.microsoft.com
-	imdsService             // 169.254.169.254
-	msiService              // the identity endpoints beside IMDS
-	blobService             // the accounts in which ACR Tasks keep sources and logs
+	noService        service = iota
+	registryService          // a login server, in any of its forms
+	armService               // management.azure.com
+	entraService             // login.microsoftonline.com
+	graphService             // graph.microsoft.com
+	imdsService              // 169.254.169.254
+	msiService               // the identity endpoints beside IMDS
+	microsoftService         // mcr.microsoft.com
+	blobService              // the accounts in which ACR Tasks keep sources and logs
 )
 
 // target is what a host name leads to.
@@ -40,6 +41,7 @@ var fixedHosts = map[string]service{
 	"graph.microsoft.com":        graphService,
 	"graph.azure.localhost":      graphService,
 	"169.254.169.254":            imdsService,
+	microsoftHost:                microsoftService,
 	vantage.IdentityHost:         msiService,
 }
 

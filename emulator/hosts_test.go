@@ -38,9 +38,20 @@ var hosts = []struct {
 	{"graph.microsoft.com", target{service: graphService}},
 	{"graph.azure.localhost:5080", target{service: graphService}},
 	{"169.254.169.254", target{service: imdsService}},
+	{"mcr.microsoft.com", target{service: microsoftService}},
+	{"mcr.microsoft.com.example.org", target{}},
 	{"169.254.169.254:80", target{service: imdsService}},
 	{"[::ffff:169.254.169.254]:80", target{service: imdsService}},
 	{"identity.azure.localhost", target{service: msiService}},
+
+	// The accounts in which tasks keep sources and logs.
+	{"acrtask1.blob.core.windows.net", target{service: blobService, account: "acrtask1"}},
+	{"AcrTask1.Blob.Core.Windows.Net.:443", target{service: blobService, account: "acrtask1"}},
+	{"acrtask1.blob.azure.localhost:5080", target{service: blobService, account: "acrtask1"}},
+	{"blob.core.windows.net", target{}},
+	{".blob.core.windows.net", target{}},
+	{"a.b.blob.core.windows.net", target{}},
+	{"acrtask1.blob.core.windows.net.evil.com", target{}},
 
 	// Addresses are the default registry.
 	{"127.0.0.1:5080", target{service: registryService, bare: true}},

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/builtin"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
@@ -28,11 +29,11 @@ const (
 // children are what the binary does when it was started by itself.
 var children = map[string]func(args []string) error{isolatedChild: vantage.IsolatedChild, containerChild: executor.Child}
 
-// Main is the hook for programs that start themselves again as their own child; call it first in main. It reports
-// whether the process was such a child, which then has ended with that exit code.
+// Main is the hook for programs that start themselves again, as their own child or as a program of a container; call it
+// first in main. It reports whether the process was such a one, which then has ended with that exit code.
 func Main(args []string) (exitCode int, handled bool) {
 	if len(args) < 2 || children[args[1]] == nil {
-		return 0, false
+		return builtin.Main(args)
 	}
 	if err := children[args[1]](args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "acrlocal:", err)

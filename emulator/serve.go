@@ -32,6 +32,8 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request) {
 		e.imds.ServeHTTP(w, r)
 	case msiService:
 		e.msi.ServeHTTP(w, r)
+	case microsoftService:
+		e.mirrors.Handler(microsoftHost).ServeHTTP(w, r)
 	case blobService:
 		e.serveBlobs(at).ServeHTTP(w, r)
 	case graphService:

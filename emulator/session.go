@@ -232,16 +232,18 @@ var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 const apiVersion = "2025-06-01-preview"
 
 // ARM calls Azure Resource Manager as the development service principal, which owns the subscription: method is GET,
-// PUT, PATCH or DELETE, body a document or nil. The answer is read into answer, unless that is nil. A resource ID may have
+// PUT, PATCH, POST or DELETE, body a document or nil. The answer is read into answer, unless that is nil. A resource ID may have
 // a query behind it, with another api-version than 2025-06-01-preview.
 func (e *Emulator) ARM(ctx context.Context, method, resourceID string, body, answer any) error {
 	token, err := e.Token(ctx, TokenRequest{As: azure.DevelopmentClientID, Audience: "https://management.azure.com/"})
 	if err != nil {
 		return err
 	}
-	content, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var content []byte
+	if body != nil {
+		if content, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
 	if !strings.Contains(resourceID, "?") {
 		resourceID += "?api-version=" + apiVersion

@@ -77,19 +77,12 @@ func (e *Emulator) defaultRegistry() string {
 	return defaultRegistry
 }
 
-// Status describes the emulator.
+// Status describes the emulator. It finds out how containers are run, which takes a moment the first time.
 func (e *Emulator) Status() Status {
 	w := e.core.world.Load()
 	s := Status{
 		Endpoints: e.Endpoints(), Version: e.options.Version, Revision: w.revision, Documents: w.state.Len(),
-		Decisions: len(e.log.last(logCapacity)),
-	}
-	for _, d := range w.state.OfType(registryType) {
-		if r, ok := w.snapshot.Registry(d.ID.Name()); ok {
-			s.Policies = append(s.Policies, RegistryStatus{
-				Name: r.Name, Network: networkOf(r), IPRules: r.IPRules, TrustedServices: r.BypassTrustedServices, Mode: string(r.Mode),
-			})
-		}
+		Decisions: len(e.log.last(logCapacity)), Executor: ExecutorStatus(e.executor.Status()), Policies: e.Policies(),
 	}
 	for _, d := range w.state.All() {
 		if _, has := d.Body["identity"]; has {
@@ -97,6 +90,20 @@ func (e *Emulator) Status() Status {
 		}
 	}
 	return s
+}
+
+// Policies summarises the rules of each registry.
+func (e *Emulator) Policies() []RegistryStatus {
+	w := e.core.world.Load()
+	var policies []RegistryStatus
+	for _, d := range w.state.OfType(registryType) {
+		if r, ok := w.snapshot.Registry(d.ID.Name()); ok {
+			policies = append(policies, RegistryStatus{
+				Name: r.Name, Network: networkOf(r), IPRules: r.IPRules, TrustedServices: r.BypassTrustedServices, Mode: string(r.Mode),
+			})
+		}
+	}
+	return policies
 }
 
 // shortName is the shortest name of a place that is a resource.

@@ -32,6 +32,7 @@ func (c *statusCommand) Run(ctx context.Context, io streams) error {
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "version\t%s\nservice\t%s\nmanagement\t%s\nrevision\t%d (%d documents)\n", s.Version, s.Service, s.Manage, s.Revision, s.Documents)
+	fmt.Fprintf(w, "containers\t%s\n", s.Executor)
 	for _, p := range s.Policies {
 		trusted := "trusted services stay out"
 		if p.TrustedServices {

@@ -128,7 +128,7 @@ func (c *upCommand) warn(io streams, e *emulator.Emulator) {
 		}
 	}
 	known := map[string]bool{"": true}
-	for _, p := range e.Status().Policies {
+	for _, p := range e.Policies() {
 		known[strings.ToLower(p.Name)] = true
 	}
 	for _, name := range append(slices.Sorted(maps.Keys(c.RegistryListen)), c.DefaultRegistry) {
@@ -173,7 +173,7 @@ func printStart(out io.Writer, e *emulator.Emulator) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "service\t%s\n", at.Service)
 	fmt.Fprintf(w, "management\t%s\n", at.Manage)
-	for _, p := range e.Status().Policies {
+	for _, p := range e.Policies() {
 		fmt.Fprintf(w, "registry\t%s\t%s\t%s\n", p.Name, at.Registries[p.Name], p.Network)
 	}
 	fmt.Fprintf(w, "tenant\t%s\nsubscription\t%s\nclient\t%s\nsecret\t%s\n", at.TenantID, at.SubscriptionID, at.ClientID, at.ClientSecret)
