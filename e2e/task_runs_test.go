@@ -68,7 +68,7 @@ func (r tasksOf) upload(files map[string]string) string {
 		r.t.Fatal(err)
 	}
 	q.Header.Set("x-ms-blob-type", "BlockBlob")
-	answer, err := http.DefaultClient.Do(q)
+	answer, err := r.client().Do(q)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -78,6 +78,9 @@ func (r tasksOf) upload(files map[string]string) string {
 	}
 	return at.RelativePath
 }
+
+// client is an HTTP client on the internet.
+func (r tasksOf) client() *http.Client { return &http.Client{Transport: r.e.At("192.0.2.1")} }
 
 // archive packs files as az does.
 func archive(t *testing.T, files map[string]string) []byte {
@@ -174,7 +177,7 @@ func (r tasksOf) log(id string) string {
 	r.t.Helper()
 	var at struct{ LogLink string }
 	r.arm(http.MethodPost, "/runs/"+id+"/listLogSasUrl"+tasksVersion, nil, &at)
-	answer, err := http.Get(at.LogLink)
+	answer, err := r.client().Get(at.LogLink)
 	if err != nil {
 		r.t.Fatal(err)
 	}
