@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/dockerfile"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
 )
 
@@ -24,6 +25,9 @@ func (r *run) build(ctx context.Context, step *taskfile.Step, out io.Writer) err
 	r.log.printf("Successfully scanned dependencies")
 	r.log.printf("Launching container with name: %s", step.ID)
 	built, err := dockerfile.Build(ctx, o)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintln(out, err)
 		return errExit1
@@ -42,8 +46,8 @@ func (r *run) build(ctx context.Context, step *taskfile.Step, out io.Writer) err
 	return nil
 }
 
-// errExit1 is the error of a container that failed and said why in its output.
-var errExit1 = fmt.Errorf("exit status 1")
+// errExit1 is the error of docker build, which said why in its output.
+var errExit1 = &executor.ExitError{Code: 1}
 
 func (r *run) buildOptions(ctx context.Context, step *taskfile.Step, out io.Writer) (dockerfile.Options, error) {
 	b := step.Build
@@ -97,7 +101,7 @@ func (r *run) baseImage(always bool) func(context.Context, string, v1.Platform) 
 
 // buildContext opens the directory that a step builds from, and says where the Dockerfile is in it.
 func (r *run) buildContext(ctx context.Context, step *taskfile.Step) (root *os.Root, file string, err error) {
-	at, file := within(step.WorkingDirectory+"/"+step.Build.Context), step.Build.Dockerfile
+	at, file := local(step.WorkingDirectory+"/"+step.Build.Context), step.Build.Dockerfile
 	root, err = r.files.workspace.OpenRoot(at)
 	if err != nil {
 		return nil, "", fmt.Errorf("unable to prepare context: path %q not found: %w", step.Build.Context, cause(err))

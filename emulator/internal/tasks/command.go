@@ -59,11 +59,7 @@ func (r *run) command(ctx context.Context, step *taskfile.Step, out io.Writer) e
 	if err != nil {
 		return dockerError(ctx, out, err, codeDocker)
 	}
-	life := ctx
-	if step.Cmd.Detach {
-		life = context.WithoutCancel(ctx) // it ends with the network
-	}
-	c, err := network.Start(life, spec)
+	c, err := network.Start(ctx, spec)
 	switch {
 	case errors.Is(err, executor.ErrNotFound):
 		return dockerError(ctx, out, err, codeNotFound)
@@ -72,12 +68,19 @@ func (r *run) command(ctx context.Context, step *taskfile.Step, out io.Writer) e
 	case step.Cmd.Detach:
 		return nil
 	}
+	return waitFor(ctx, c)
+}
+
+// waitFor waits for the end of a container, and ends it with the context.
+func waitFor(ctx context.Context, c executor.Container) error {
 	code, err := c.Wait(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
 		c.Stop(0)
+		return context.Cause(ctx)
+	case err != nil:
 		return err
-	}
-	if code != 0 {
+	case code != 0:
 		return &executor.ExitError{Code: code}
 	}
 	return nil

@@ -41,15 +41,15 @@ func newFiles(in string) (f files, err error) {
 
 func (f files) path(name string) string { return filepath.Join(f.dir, name) }
 
-// within is a path below the workspace, as steps write it: absolute ones are those of the container.
-func within(name string) string {
+// local is a path below the workspace, as steps write it: absolute ones are those of the container.
+func local(name string) string {
 	name = strings.TrimPrefix(name, "/workspace")
 	return or(strings.TrimPrefix(path.Clean("/"+name), "/"), ".")
 }
 
 // read reads a small file of the workspace.
 func (f files) read(name string) (string, error) {
-	file, err := f.workspace.Open(within(name))
+	file, err := f.workspace.Open(local(name))
 	if err != nil {
 		return "", fmt.Errorf("unable to read %s: %w", name, cause(err))
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
 )
 
+// maxParallel is how many steps of a run go on at once.
+const maxParallel = 32
+
 // walkGraph does the steps of a task, each once those that it is after are done. The first error ends the others, and is
 // returned when all have ended.
 func walkGraph(ctx context.Context, steps []taskfile.Step, do func(ctx context.Context, i int) error) error {
@@ -17,6 +20,7 @@ func walkGraph(ctx context.Context, steps []taskfile.Step, do func(ctx context.C
 		done[i] = make(chan struct{})
 	}
 	var all sync.WaitGroup
+	slots := make(chan struct{}, maxParallel)
 	for i := range steps {
 		all.Go(func() {
 			for _, before := range steps[i].After {
@@ -26,7 +30,10 @@ func walkGraph(ctx context.Context, steps []taskfile.Step, do func(ctx context.C
 					return
 				}
 			}
-			if ctx.Err() != nil {
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+			case <-ctx.Done():
 				return
 			}
 			if err := do(ctx, i); err != nil {

@@ -100,10 +100,12 @@ func (s *Service) machines(state *azure.State, of azure.ResourceID) int {
 
 // begin carries a run out on a machine of a queue. The service is locked.
 func (s *Service) begin(q *queue, id azure.ResourceID) {
-	ctx, cancel := context.WithCancelCause(s.ctx)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(s.ctx))
+	stop := context.AfterFunc(s.ctx, func() { cancel(errStopped) })
 	s.cancels[id.Key()] = cancel
 	s.work.Go(func() {
 		defer cancel(nil)
+		defer stop()
 		s.carryOut(ctx, id)
 		s.mu.Lock()
 		q.busy--

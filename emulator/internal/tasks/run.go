@@ -71,10 +71,12 @@ func (s *Service) carryOut(ctx context.Context, id azure.ResourceID) {
 	e := ending{status: statusError, err: err, begun: r.begun, log: r.log}
 	if err == nil {
 		e.err = r.limited(ctx)
-		e.status = statusOfEnd(ctx, e.err)
+		e.status = statusOfEnd(e.err)
 		e.outputs, e.dependencies = r.noted.outputs, dependencyList(r.noted.dependencies)
 	}
-	s.end(context.WithoutCancel(ctx), id, e)
+	if !errors.Is(context.Cause(ctx), errGone) { // nobody is left whom it could be told
+		s.end(context.WithoutCancel(ctx), id, e)
+	}
 }
 
 // clientName is what requests of a run say of who sends them (acr-behaviour §3.3).
@@ -109,38 +111,44 @@ func (s *Service) start(ctx context.Context, id azure.ResourceID) (*run, error) 
 	return r, err
 }
 
-// errTimeout is the cause for which a run that takes too long is stopped.
+// errTimeout is the cause for which a run, or a step, that takes too long is stopped.
 var errTimeout = errors.New("timed out")
 
 // limited does the work in the time that it may take.
 func (r *run) limited(ctx context.Context) error {
 	defer r.agent.Close()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-r.s.Cloud.After(r.timeout()):
-			cancel(errTimeout)
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop := r.s.within(ctx, r.timeout())
+	defer stop()
 	err := r.do(ctx)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return cause
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return err
 }
 
+// within bounds what is done by a time, after which the context ends with errTimeout.
+func (s *Service) within(ctx context.Context, d time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-s.Cloud.After(d):
+			cancel(errTimeout)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // statusOfEnd is the state of a run that ended with an error, or with none.
-func statusOfEnd(ctx context.Context, err error) string {
+func statusOfEnd(err error) string {
 	switch {
 	case err == nil:
 		return statusSucceeded
 	case errors.Is(err, errTimeout):
 		return statusTimeout
-	case errors.Is(context.Cause(ctx), errCanceled):
+	case errors.Is(err, errCanceled):
 		return statusCanceled
-	case ctx.Err() != nil:
+	case errors.Is(err, errStopped):
 		return statusError
 	}
 	return statusFailed

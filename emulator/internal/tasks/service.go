@@ -45,10 +45,24 @@ var (
 func (s *Service) Changed(keys []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if keys == nil {
+		s.drop()
+	}
 	for _, key := range keys {
 		s.changed[key] = true
 	}
 	s.tell()
+}
+
+// drop ends everything, since whatever it was about is there no more. The service is locked.
+func (s *Service) drop() {
+	for _, q := range s.queues {
+		q.waiting = nil
+	}
+	for _, cancel := range s.cancels {
+		cancel(errGone)
+	}
+	s.events = nil
 }
 
 // maxEvents bounds the events that Run has not looked at yet; what comes then starts nothing.
@@ -93,6 +107,9 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+	s.mu.Lock()
+	s.ctx = nil
+	s.mu.Unlock()
 	s.work.Wait()
 }
 

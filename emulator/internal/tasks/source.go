@@ -42,7 +42,7 @@ func (r *run) unpackUpload() error {
 		if err != nil {
 			return err
 		}
-		name := within(h.Name)
+		name := local(h.Name)
 		switch h.Typeflag {
 		case tar.TypeDir:
 			err = r.files.workspace.MkdirAll(name, 0o755)

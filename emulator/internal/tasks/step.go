@@ -70,29 +70,13 @@ func (r *run) step(ctx context.Context, step *taskfile.Step) error {
 			return err
 		}
 	}
-	ctx, stop := r.within(ctx, step.Timeout)
+	ctx, stop := r.s.within(ctx, step.Timeout)
 	defer stop()
 	err := r.attempts(ctx, step)
-	if errors.Is(context.Cause(ctx), errStepTimeout) {
-		return errStepTimeout
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return err
-}
-
-// errStepTimeout is what acb says of a step that took too long.
-var errStepTimeout = errors.New("timed out")
-
-// within bounds what is done by a time on the emulator's clock.
-func (r *run) within(ctx context.Context, d time.Duration) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-r.s.Cloud.After(d):
-			cancel(errStepTimeout)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
 }
 
 // attempts does a step, again where it is to be repeated or retried. A push counts its attempts itself.

@@ -39,8 +39,9 @@ func (r *run) configure(context.Context) error {
 func (r *run) writeConfig() error {
 	auths := map[string]any{}
 	for _, host := range slices.Sorted(maps.Keys(r.logins)) {
-		login := r.logins[host]
-		auths[host] = map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte(login.User + ":" + login.Password))}
+		auth := base64.StdEncoding.EncodeToString([]byte(r.logins[host].User + ":" + r.logins[host].Password))
+		r.log.hide(auth)
+		auths[host] = map[string]string{"auth": auth}
 	}
 	config, err := json.MarshalIndent(map[string]any{
 		"auths": auths, "HttpHeaders": map[string]string{"X-Meta-Source-Client": clientName},
