@@ -3,11 +3,15 @@ package sandbox
 import (
 	"encoding/json"
 	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// entrantEnd asks an entrant to kill its program. If it were killed itself, the program would go on.
+const entrantEnd = unix.SIGTERM
 
 // enter is the role of the entrant: it joins a container, starts a program in it, and ends as that does. It stays outside of
 // the container's process namespace, where nobody sees it; what it starts is inside, and was never this binary.
@@ -22,12 +26,15 @@ func enter() error {
 		return err
 	}
 	said := json.NewEncoder(talk)
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, entrantEnd)
 	pid, err := e.start()
 	if err != nil {
 		return said.Encode(refusal(err))
 	}
 	_ = said.Encode(Answer{})
 	_ = talk.Close()
+	go end(asked, pid)
 	os.Exit(outcome(pid))
 	return nil
 }
@@ -54,8 +61,15 @@ func (e *Entry) start() (pid int, err error) {
 	}
 	return syscall.ForkExec(p.path, p.args, &syscall.ProcAttr{
 		Env: p.env, Files: []uintptr{0, 1, 2},
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: terminal, Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: terminal},
 	})
+}
+
+// end kills the program when this process is asked to end. This goroutine's thread has kept its rights, so that it can also
+// kill what has become another user's.
+func end(asked <-chan os.Signal, pid int) {
+	<-asked
+	_ = unix.Kill(pid, unix.SIGKILL)
 }
 
 // outcome waits for a process and returns its exit code, or 128 and the signal's number.

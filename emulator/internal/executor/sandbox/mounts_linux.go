@@ -142,7 +142,13 @@ func (i *initiation) mountPlanned() error {
 		return strings.Count(path.Clean(a.To), "/") - strings.Count(path.Clean(b.To), "/")
 	})
 	for _, m := range mounts {
-		if err := i.inRoot(m.To, m.attach); err != nil {
+		err := i.inRoot(m.To, m.attach)
+		if errors.Is(err, unix.ENOENT) { // it lies in another mount, and is made there, as docker does
+			if err = i.make(m.To, m.isDirectory()); err == nil {
+				err = i.inRoot(m.To, m.attach)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("mount %s: %w", m.To, err)
 		}
 	}

@@ -23,6 +23,7 @@ type running struct {
 	talk *net.UnixConn // to the process, until it has become the program
 	told *json.Decoder
 
+	deadly unix.Signal // what ends it
 	pidfd  int
 	mu     sync.Mutex
 	reason string
@@ -36,7 +37,7 @@ func (k *keeper) start(role string, j *job, attr *syscall.SysProcAttr, more ...*
 		return nil, err
 	}
 	defer inner.Close()
-	r := &running{talk: talk, told: json.NewDecoder(talk), pidfd: -1, gone: make(chan struct{})}
+	r := &running{talk: talk, told: json.NewDecoder(talk), deadly: unix.SIGKILL, pidfd: -1, gone: make(chan struct{})}
 	attr.PidFD = &r.pidfd
 	r.cmd = &exec.Cmd{
 		Path: "/proc/self/exe", Args: append(append([]string(nil), k.hello.Command...), role), Env: []string{},
@@ -77,7 +78,7 @@ func (r *running) kill(reason string) {
 		r.reason = reason
 	}
 	r.mu.Unlock()
-	r.signal(unix.SIGKILL)
+	r.signal(r.deadly)
 }
 
 // signal sends a signal to the program, unless it has ended.
@@ -201,6 +202,7 @@ func (k *keeper) enter(e *Entry, j *job) {
 		j.answer(a, err)
 		return
 	}
+	r.deadly = entrantEnd
 	j.answer(a, nil)
 	go r.obey(j)
 	_ = j.out.Encode(r.wait())

@@ -1,0 +1,203 @@
+//go:build linux
+
+package executor
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAttacks(t *testing.T) {
+	n := newNetwork(t, NetworkOptions{})
+	i := image(t, base(t)...)
+	outside, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.Close()
+	_, port, _ := net.SplitHostPort(outside.Addr().String())
+	hidden, err := net.Listen("unix", "@executor-test-"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hidden.Close()
+	marker := filepath.Join(t.TempDir(), "marker-"+port)
+	if err := os.WriteFile(marker, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ do, want string }{
+		{"mount /mnt", "operation not permitted"},
+		{"remount /proc/sys", "operation not permitted"},
+		{"unmount /proc/sys", "operation not permitted"},
+		{"unshare", "operation not permitted"},
+		{"userns", "operation not permitted"},
+		{"setns", "operation not permitted"},
+		{"keyctl", "operation not permitted"},
+		{"bpf", "operation not permitted"},
+		{"uring", "operation not permitted"},
+		{"userfault", "operation not permitted"},
+		{"perf", "operation not permitted"},
+		{"reboot", "operation not permitted"},
+		{"handle", "operation not permitted"},
+		{"hostname", "operation not permitted"},
+		{"vsock", "address family not supported"},
+		{"alg", "address family not supported"},
+		{"mknod /disk", "operation not permitted"},
+		{"chroot", "at the container's root"},
+		{"ptrace 2", "no such process"},
+		{"abstract executor-test-" + port, "connection refused"},
+		{"packets", "no interface but its own"},
+		{"spoof 127.0.0.1", ""},
+		{"spoof 10.0.0.1", "network is unreachable"},
+		{"get 127.0.0.1:" + port, "connection refused"},
+		{"get 172.18.0.1:" + port, "connection refused"},
+		{"find marker-" + port, "not found"},
+		{"cat " + marker, "no such file"},
+		{"open /proc/sys/kernel/core_pattern", "error: "},
+		{"open /proc/sys/net/ipv4/ip_forward", "error: "},
+		{"open /proc/sysrq-trigger", "error: "},
+		{"open /sys/kernel/uevent_helper", "error: "},
+		{"write /sys/fs/x y", "error: "},
+		{"cat /proc/kcore", ""},
+		{"ls /proc/acpi", ""},
+		{"cat /proc/1/root/etc/shadow", "no such file"},
+		{"caps", "CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n"},
+		{"pids", "1\n"},
+	} {
+		t.Run(c.do, func(t *testing.T) {
+			_, err, out := run(t, n, spec(i, nil, strings.Fields(c.do)...))
+			if err != nil || !strings.Contains(out, c.want) {
+				t.Errorf("%q %v, want %q", out, err, c.want)
+			}
+			if strings.Contains(out, "secret") {
+				t.Errorf("it has read %s", marker)
+			}
+		})
+	}
+	for _, address := range machineAddresses(t) {
+		_, err, out := run(t, n, spec(i, nil, "get", net.JoinHostPort(address, port)))
+		if err != nil || !strings.Contains(out, "error") {
+			t.Errorf("%s of the machine: %q %v", address, out, err)
+		}
+	}
+}
+
+func machineAddresses(t *testing.T) []string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil {
+			found = append(found, ip.IP.String())
+		}
+	}
+	return found
+}
+
+// A privileged container may do much in its own namespaces, but the machine is as closed to it as to others.
+func TestPrivileged(t *testing.T) {
+	n := newNetwork(t, NetworkOptions{})
+	i := image(t)
+	for _, c := range []struct{ do, want string }{
+		{"mkdir /mnt then mount /mnt then write /mnt/x y then cat /mnt/x", "y"},
+		{"hostname then echo done", "done"},
+		{"open /proc/sys/kernel/core_pattern", "permission denied"},
+		{"open /proc/sysrq-trigger", "error: "},
+		{"reboot", "operation not permitted"},
+		{"bpf", "operation not permitted"},
+		{"keyctl", "operation not permitted"},
+		{"mknod /disk", "operation not permitted"},
+		{"pids", "1\n"},
+		{"packets", "no interface but its own"},
+	} {
+		t.Run(c.do, func(t *testing.T) {
+			s := spec(i, nil, strings.Fields(c.do)...)
+			s.Privileged = true
+			if _, err, out := run(t, n, s); err != nil || !strings.Contains(out, c.want) {
+				t.Errorf("%q %v, want %q", out, err, c.want)
+			}
+		})
+	}
+}
+
+// The layers of an image are shared: what one container does to its root, no other sees.
+func TestRootIsPrivate(t *testing.T) {
+	n := newNetwork(t, NetworkOptions{})
+	i := image(t, base(t)...)
+	for range 2 {
+		code, err, out := run(t, n, spec(i, nil, strings.Fields("append /old/a more then cat /old/a then rm /etc/ssl then write /guest x")...))
+		if code != 1 || err != nil || !strings.HasPrefix(out, "amore") { // the program that runs is busy
+			t.Errorf("%d %q %v", code, out, err)
+		}
+	}
+}
+
+func TestBombs(t *testing.T) {
+	e := newExecutor(t, Options{Limits: Limits{Processes: 40, Memory: 96 << 20, Disk: 32 << 20}})
+	n := networkOf(t, e, NetworkOptions{})
+	grouped := strings.Contains(e.Status().Detail, "control groups for memory")
+	for _, c := range []struct {
+		do, want string
+		groups   bool
+	}{
+		{"forkbomb", "it wanted more than 40 processes", true},
+		{"fill /full", "it wrote more than 32 MiB to its root file system", false},
+		{"deep 2000", "more than 256 directories below each other", false},
+		{"hog", "it wanted more than 96 MiB of memory", true},
+	} {
+		t.Run(c.do, func(t *testing.T) {
+			if c.groups && !grouped {
+				t.Skip("no control groups here")
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			do := strings.Fields(c.do)
+			if do[0] == "deep" {
+				do = append(do, "then", "sleep", "100")
+			}
+			started, _ := start(t, n, spec(image(t), nil, do...))
+			if do[0] == "forkbomb" { // it is contained, and goes on until it is stopped
+				time.Sleep(time.Second)
+				started.Stop(0)
+			}
+			_, err := started.Wait(ctx)
+			if exit, ok := errors.AsType[*ExitError](err); !ok || !strings.Contains(exit.Reason, c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+	if code, err, out := run(t, n, spec(image(t), nil, "echo", "still here")); code != 0 || err != nil {
+		t.Errorf("after the bombs: %d %q %v", code, out, err)
+	}
+}
+
+// processesOf counts the processes of the machine that were started as children of this binary, or in a container.
+func processesOf(t *testing.T, base int) int {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range names {
+		b, _ := os.ReadFile(name)
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "Uid:" {
+				if uid, _ := strconv.Atoi(f[1]); base > 0 && uid >= base && uid < base+idSize {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
