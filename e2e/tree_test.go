@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/blob", "emulator/internal/dockerfile",
 		"emulator/internal/executor", "emulator/internal/tasks/source", "emulator/internal/tasks/taskfile", "emulator/internal/tasks/trigger",
 	},
+	"emulator/internal/tasks/source":     nil,
 	"emulator/internal/tasks/taskfile":   {"emulator/internal/yamlfile"},
 	"emulator/internal/yamlfile":         nil,
 	"emulator/internal/arm":              {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},

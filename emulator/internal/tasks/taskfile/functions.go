@@ -44,8 +44,8 @@ func functionCosts() map[string]cost {
 		{"regexMatch regexFind regexFindAll regexSplit regexReplaceAll regexReplaceAllLiteral", regexCost},
 		{"mustRegexMatch mustRegexFind mustRegexFindAll mustRegexSplit mustRegexReplaceAll mustRegexReplaceAllLiteral", regexCost},
 		{"bcrypt htpasswd derivePassword", func([]reflect.Value) int { return hashCost }},
-		{"genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey genSignedCert genSignedCertWithKey",
-			func([]reflect.Value) int { return keyCost }},
+		{"genPrivateKey genCA genCAWithKey genSelfSignedCert genSelfSignedCertWithKey", func([]reflect.Value) int { return keyCost }},
+		{"genSignedCert genSignedCertWithKey", func([]reflect.Value) int { return keyCost }},
 	}
 	costs := map[string]cost{}
 	for _, row := range rows {

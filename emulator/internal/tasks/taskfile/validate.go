@@ -148,7 +148,7 @@ func (v *fileVolume) check() error {
 			return errVolumeFile
 		}
 		if !fileName.MatchString(name) || name == "." || name == ".." {
-			return fmt.Errorf("file name, %s, is not well formed. Only use alphanumeric and - _ .", name)
+			return fmt.Errorf("file name, %s, is not well formed. Only use alphanumeric and - _ .", name) //nolint:revive // the engine's words
 		}
 	}
 	return nil
