@@ -72,7 +72,7 @@ func New(o Options) (*Emulator, error) {
 	}
 	e := &Emulator{options: o, log: &decisionLog{}, stop: func() {}}
 	e.log.render = func(d logged) DecisionEntry { return e.entry(d) }
-	for _, step := range []func() error{e.openSeed, e.openStore, e.openBlobs, e.openLog, e.openIdentity, e.openContainers, e.openServices, e.openState} {
+	for _, step := range []func() error{e.openSeed, e.openStore, e.openBlobs, e.openLog, e.openIdentity, e.openContainers, e.openServices, e.openDefender, e.openState} {
 		if err := step(); err != nil {
 			_ = e.Close()
 			return nil, err

@@ -77,7 +77,7 @@ func kinds() []kind {
 	return slices.Concat(
 		resourcesKinds(), managementKinds(), authorizationKinds(), identityKinds(), registryKinds(), networkKinds(), placeKinds(),
 		instancesKinds(),
-		deploymentKinds(),
+		securityKinds(), deploymentKinds(),
 	)
 }
 

@@ -240,7 +240,7 @@ func completeGraph(d *Document) {
 // stateless are the namespaces whose resources have no provisioningState.
 var stateless = map[string]bool{
 	"microsoft.authorization": true, "microsoft.managedidentity": true, "microsoft.management": true,
-	"microsoft.resources": true, "acrlocal": true, "microsoft.web": true,
+	"microsoft.resources": true, "acrlocal": true, "microsoft.web": true, "microsoft.security": true,
 }
 
 // regionless are the children that stand in no region, though az says one of all that it makes.

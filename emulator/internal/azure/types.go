@@ -74,11 +74,16 @@ const (
 	TypeOnlineEndpoint       = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 	TypeOnlineDeployment     = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 	TypeMachineLearningNode  = "Microsoft.MachineLearningServices/workspaces/computes"
-	TypeUser                 = "Microsoft.Graph/users"
-	TypeGroup                = "Microsoft.Graph/groups"
-	TypeServicePrincipal     = "Microsoft.Graph/servicePrincipals"
-	TypeApplication          = "Microsoft.Graph/applications"
-	TypeSettings             = "Acrlocal/settings"
+	// TypePricing is a plan of Defender for Cloud; TypeAssessment what it makes of a resource, TypeSubAssessment one of its
+	// findings there.
+	TypePricing          = "Microsoft.Security/pricings"
+	TypeAssessment       = "Microsoft.Security/assessments"
+	TypeSubAssessment    = "Microsoft.Security/assessments/subAssessments"
+	TypeUser             = "Microsoft.Graph/users"
+	TypeGroup            = "Microsoft.Graph/groups"
+	TypeServicePrincipal = "Microsoft.Graph/servicePrincipals"
+	TypeApplication      = "Microsoft.Graph/applications"
+	TypeSettings         = "Acrlocal/settings"
 )
 
 // The emulator's own settings, kept as documents beside Azure's so that they are stored, reset and changed like them.
@@ -112,6 +117,7 @@ var canonicalTypes = foldedTypes(
 	TypeManagedCluster, TypeNodePool,
 	TypeBatchAccount, TypeBatchPool, TypeMachineLearning,
 	TypeOnlineEndpoint, TypeOnlineDeployment, TypeMachineLearningNode,
+	TypePricing, TypeAssessment, TypeSubAssessment,
 	TypeUser,
 	TypeGroup, TypeServicePrincipal, TypeApplication,
 	TypeSettings,

@@ -1,0 +1,207 @@
+package emulator
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/services/defender"
+)
+
+const (
+	plansID      = "/subscriptions/" + azure.DevelopmentSubscription + "/providers/Microsoft.Security/pricings/Containers"
+	assessmentID = registriesBelow + "source/providers/Microsoft.Security/assessments/" + defender.AssessmentName
+
+	debianRelease = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"
+	oldOpenssl    = "Package: libssl3\nStatus: install ok installed\nSource: openssl\nVersion: 3.0.11-1~deb12u2\n\n"
+	newOpenssl    = "Package: libssl3\nStatus: install ok installed\nSource: openssl\nVersion: 3.0.15-1~deb12u1\n\n"
+)
+
+// rootFS is an image of one layer for each set of files.
+func rootFS(t testing.TB, layers ...map[string]string) v1.Image {
+	t.Helper()
+	image := empty.Image
+	for _, files := range layers {
+		var archive bytes.Buffer
+		w := tar.NewWriter(&archive)
+		for name, content := range files {
+			if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content)), Typeflag: tar.TypeReg}); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(w, content)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive.Bytes())), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if image, err = mutate.AppendLayers(image, layer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return image
+}
+
+// finding is what the tests look at of a sub-assessment.
+type finding struct {
+	Properties struct {
+		ID             string
+		DisplayName    string
+		Remediation    string
+		Status         struct{ Code, Severity string }
+		AdditionalData struct {
+			AssessedResourceType string
+			ArtifactDetails      struct {
+				RegistryHost, RepositoryName, Digest string
+				Tags                                 []string
+			}
+			SoftwareDetails      struct{ PackageName, Version, FixedVersion, Vendor string }
+			VulnerabilityDetails struct{ CveID, Severity string }
+		}
+	}
+}
+
+// assessment is what the tests look at of an assessment.
+type assessment struct {
+	Properties struct {
+		Status         struct{ Code, Cause, Description string }
+		AdditionalData map[string]string
+	}
+}
+
+// assessed waits until the assessment of the registry called source is as it should be.
+func (e *Emulator) assessed(t *testing.T, code, description string) assessment {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		var got assessment
+		a := e.ask(t, http.MethodGet, assessmentID+"?api-version=2020-01-01", "")
+		if a.status == http.StatusOK {
+			a.into(t, &got)
+		}
+		if got.Properties.Status.Code == code && strings.Contains(got.Properties.Status.Description, description) {
+			return got
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the assessment is %d %s, want %s %q", a.status, a.body, code, description)
+		}
+	}
+}
+
+// findings lists the sub-assessments at a scope.
+func (e *Emulator) findings(t *testing.T, scope string) []finding {
+	t.Helper()
+	var list struct{ Value []finding }
+	e.ask(t, http.MethodGet, scope+"/subAssessments?api-version=2019-01-01-preview", "").into(t, &list)
+	return list.Value
+}
+
+// setPlan switches the plan for containers.
+func (e *Emulator) setPlan(t *testing.T, tier string) {
+	t.Helper()
+	a := e.ask(t, http.MethodPut, plansID+"?api-version=2022-03-01", `{"properties": {"pricingTier": "`+tier+`"}}`)
+	if a.status != http.StatusOK {
+		t.Fatalf("pricing: %d %s", a.status, a.body)
+	}
+}
+
+// withAdvisories are options with the registries of imports and the invented advisories.
+func withAdvisories() Options {
+	o := seeded(importSeed)
+	o.Advisories = "testdata/advisories"
+	return o
+}
+
+// TestDefender: with the plan on, a restricted registry that takes trusted services is scanned: what it had, what is pushed,
+// what is imported. What is mended is found no more.
+func TestDefender(t *testing.T) {
+	e := start(t, withAdvisories())
+	base := map[string]string{"usr/lib/os-release": debianRelease, "var/lib/dpkg/status": oldOpenssl}
+	digest := e.pushTo(t, "source.azurecr.io/app:v1", rootFS(t, base))
+	if a := e.ask(t, http.MethodGet, assessmentID+"?api-version=2020-01-01", ""); a.status != http.StatusNotFound {
+		t.Errorf("without a plan there is an assessment: %d %s", a.status, a.body)
+	}
+	e.setPlan(t, "Standard")
+	e.assessed(t, "Unhealthy", "")
+	found := e.findings(t, assessmentID)
+	if len(found) != 1 {
+		t.Fatalf("%d findings: %+v", len(found), found)
+	}
+	p := found[0].Properties
+	data := p.AdditionalData
+	if p.ID != "EMU-2026-0001" || p.Status.Code != "Unhealthy" || p.Status.Severity != "High" || data.AssessedResourceType != "AzureContainerRegistryVulnerability" {
+		t.Errorf("%+v", p)
+	}
+	if a := data.ArtifactDetails; a.RegistryHost != "source.azurecr.io" || a.RepositoryName != "app" || a.Digest != digest.String() || !slices.Equal(a.Tags, []string{"v1"}) {
+		t.Errorf("artifact: %+v", a)
+	}
+	if s := data.SoftwareDetails; s.PackageName != "libssl3" || s.Version != "3.0.11-1~deb12u2" || s.FixedVersion != "3.0.15-1~deb12u1" || s.Vendor != "Debian:12" {
+		t.Errorf("software: %+v", s)
+	}
+	subscription := e.findings(t, "/subscriptions/"+azure.DevelopmentSubscription+"/providers/Microsoft.Security")
+	if len(subscription) != 1 {
+		t.Errorf("the subscription has %d findings", len(subscription))
+	}
+
+	mended := e.pushTo(t, "source.azurecr.io/app:v1", rootFS(t, base, map[string]string{"var/lib/dpkg/status": newOpenssl}))
+	if mended == digest {
+		t.Fatal("the image is the same")
+	}
+	e.importImage(t, "target", `{"source": {"resourceId": "`+registriesBelow+`source", "sourceImage": "app@`+digest.String()+`"}, "targetTags": ["imported:v1"]}`)
+	target := registriesBelow + "target/providers/Microsoft.Security/assessments/" + defender.AssessmentName
+	for deadline := time.Now().Add(20 * time.Second); len(e.findings(t, target)) == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("what was imported is not scanned")
+		}
+	}
+	if imported := e.findings(t, target)[0].Properties.AdditionalData.ArtifactDetails; imported.RepositoryName != "imported" || !slices.Equal(imported.Tags, []string{"v1"}) {
+		t.Errorf("imported: %+v", imported)
+	}
+
+	e.setPlan(t, "Free")
+	for deadline := time.Now().Add(20 * time.Second); len(e.core.State().OfType(azure.TypeSubAssessment))+len(e.core.State().OfType(azure.TypeAssessment)) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("without the plan the findings stay")
+		}
+	}
+}
+
+// TestDefenderShutOut: with the switch off nothing is scanned, and the assessment says so in the registry's words; with the
+// switch on again it is.
+func TestDefenderShutOut(t *testing.T) {
+	e := start(t, withAdvisories())
+	e.arms(t, http.MethodPatch, registriesBelow+"source", map[string]any{"networkRuleBypassOptions": "None"})
+	e.setPlan(t, "Standard")
+	e.assessed(t, "NotApplicable", "not scanned: access denied: client with IP '198.")
+	e.pushTo(t, "source.azurecr.io/app:v1", rootFS(t, map[string]string{"etc/os-release": debianRelease, "var/lib/dpkg/status": oldOpenssl}))
+	if found := e.findings(t, assessmentID); len(found) != 0 {
+		t.Errorf("%d findings", len(found))
+	}
+	e.arms(t, http.MethodPatch, registriesBelow+"source", map[string]any{"networkRuleBypassOptions": "AzureServices"})
+	got := e.assessed(t, "Unhealthy", "")
+	if len(e.findings(t, assessmentID)) != 1 || got.Properties.Status.Cause != "" || got.Properties.AdditionalData["notScanned"] != "" {
+		t.Errorf("when it may: %+v", got)
+	}
+
+	e.arms(t, http.MethodPatch, registriesBelow+"source", map[string]any{"networkRuleBypassOptions": "None"})
+	second := e.pushTo(t, "source.azurecr.io/app:v2", rootFS(t, map[string]string{"etc/os-release": debianRelease, "var/lib/dpkg/status": newOpenssl}))
+	got = e.assessed(t, "NotApplicable", "not scanned: access denied: client with IP '198.")
+	if !strings.Contains(got.Properties.AdditionalData["notScanned"], "app@"+second.String()) {
+		t.Errorf("it does not name the image: %+v", got)
+	}
+	if len(e.findings(t, assessmentID)) != 1 {
+		t.Error("what was found before is gone")
+	}
+}

@@ -1,0 +1,165 @@
+package inventory
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// reader reads the layers of one image, and counts.
+type reader struct {
+	limits   Limits
+	scratch  string
+	program  *os.File // the copy of a program, if one was needed
+	bytes    int64
+	entries  int
+	packages int
+}
+
+func (r *reader) close() {
+	if r.program != nil {
+		_ = r.program.Close()
+		_ = os.Remove(r.program.Name())
+	}
+}
+
+// layer reads one layer, and does to those below what it does to them.
+func (r *reader) layer(ctx context.Context, open Layer, below *tree) (*tree, error) {
+	compressed, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = compressed.Close() }()
+	unpacked, err := unpack(compressed)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unpacked.Close() }()
+	above, archive := newTree(), tar.NewReader(&bounded{r: unpacked, reader: r, ctx: ctx})
+	for {
+		header, err := archive.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return above, drain(compressed)
+		case err != nil:
+			return nil, err
+		}
+		if r.entries++; r.entries > r.limits.Entries {
+			return nil, ErrTooLarge
+		}
+		if err := r.entry(header, archive, above, below); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// maxPadding bounds what is read behind the end of an archive, in bytes.
+const maxPadding = 1 << 20
+
+// drain reads what is left of a layer, so that its digest is checked, if there is not too much of it.
+func drain(compressed io.Reader) error {
+	_, err := io.CopyN(io.Discard, compressed, maxPadding)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// bounded counts the bytes of all layers, and ends with the context.
+type bounded struct {
+	r      io.Reader
+	reader *reader
+	ctx    context.Context //nolint:containedctx // of one call of Read
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := b.r.Read(p)
+	if b.reader.bytes += int64(n); b.reader.bytes > b.reader.limits.Bytes {
+		return n, ErrTooLarge
+	}
+	return n, err
+}
+
+// maxWindow bounds the memory with which a layer is unpacked, in bytes; zstd lets its author choose.
+const maxWindow = 64 << 20
+
+// unpack finds out how a layer is compressed by its first bytes.
+func unpack(compressed io.Reader) (io.ReadCloser, error) {
+	peeked := bufio.NewReader(compressed)
+	begin, err := peeked.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(begin, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(peeked)
+	case bytes.Equal(begin, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		d, err := zstd.NewReader(peeked, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return io.NopCloser(peeked), nil
+}
+
+// maxPath is the longest path that is looked at, in bytes; Linux has none that is longer.
+const maxPath = 4096
+
+// entry notes what one entry of a layer says, and does.
+func (r *reader) entry(h *tar.Header, content io.Reader, above, below *tree) error {
+	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+	if name == "" || len(name) > maxPath || below.hide(name, h.Typeflag == tar.TypeDir) || h.Typeflag == tar.TypeDir {
+		return nil
+	}
+	if h.Typeflag == tar.TypeLink {
+		target := strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")
+		if f, there := above.files[target]; there {
+			above.set(name, f)
+		}
+		return nil
+	}
+	above.remove(name) // of two entries in a layer the later one counts
+	if h.Typeflag != tar.TypeReg {
+		return nil
+	}
+	f, err := r.file(name, h, content)
+	if err != nil || f.packages == nil && f.system == nil {
+		return err
+	}
+	if r.packages += len(f.packages); r.packages > r.limits.Packages {
+		return ErrTooLarge
+	}
+	above.set(name, f)
+	return nil
+}
+
+// file reads a file if it is one that can say something.
+func (r *reader) file(name string, h *tar.Header, content io.Reader) (found, error) {
+	read := textual(name)
+	if read == nil {
+		return r.executable(name, h, content)
+	}
+	if h.Size > r.limits.Text {
+		return found{}, fmt.Errorf("%w: %s has %d bytes", ErrTooLarge, name, h.Size)
+	}
+	f, err := read(name, content)
+	if err != nil {
+		return found{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
