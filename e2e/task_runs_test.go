@@ -105,8 +105,8 @@ func archive(t *testing.T, files map[string]string) []byte {
 	return packed.Bytes()
 }
 
-// run is what became of one.
-type run struct {
+// ended is a run as it ended, or as it is.
+type ended struct {
 	id, status, log string
 }
 
@@ -119,7 +119,7 @@ func (r tasksOf) schedule(request map[string]any) string {
 }
 
 // do queues a run and waits for its end.
-func (r tasksOf) do(request map[string]any) run {
+func (r tasksOf) do(request map[string]any) ended {
 	r.t.Helper()
 	return r.await(r.schedule(request))
 }
@@ -128,7 +128,7 @@ func (r tasksOf) do(request map[string]any) run {
 var over = []string{"Succeeded", "Failed", "Canceled", "Error", "Timeout"}
 
 // await waits until a run is in one of the states; any of those in which it ends, if none is given.
-func (r tasksOf) await(id string, states ...string) run {
+func (r tasksOf) await(id string, states ...string) ended {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
@@ -140,7 +140,7 @@ func (r tasksOf) await(id string, states ...string) run {
 	for {
 		status := r.status(id)
 		if slices.Contains(states, status) {
-			return run{id, status, r.log(id)}
+			return ended{id, status, r.log(id)}
 		}
 		select {
 		case <-ticker.C:
@@ -190,7 +190,7 @@ func (r tasksOf) log(id string) string {
 }
 
 // mustEnd fails the test unless a run ended so, and its log has all the texts.
-func (r tasksOf) mustEnd(got run, status string, texts ...string) {
+func (r tasksOf) mustEnd(got ended, status string, texts ...string) {
 	r.t.Helper()
 	if got.status != status {
 		r.t.Fatalf("run %s: %s, not %s:\n%s", got.id, got.status, status, got.log)
