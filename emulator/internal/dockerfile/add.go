@@ -208,11 +208,13 @@ func (y *copying) extract(i item, dest string) error {
 	if err != nil {
 		return err
 	}
-	below := &tree{root: y.to.at(base), changed: map[string]bool{}}
+	below := treeAt(y.to.at(base))
 	u := unpacking{tree: below, limits: y.Limits, own: map[string]bool{}, content: func(_ *tar.Header, r io.Reader) (opener, error) { return s.add(r) }}
 	err = errors.Join(u.all(plain), s.file.Close())
 	for name := range below.changed {
-		y.to.changed[clean(path.Join(base, name))] = true
+		whole := clean(path.Join(base, name))
+		y.to.opaque[whole] = below.opaque[name] && !y.to.changed[whole]
+		y.to.changed[whole] = true
 	}
 	y.to.files += below.files
 	return err

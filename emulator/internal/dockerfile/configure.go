@@ -104,12 +104,15 @@ func (s *stage) workdir(dir string) error {
 	if !path.IsAbs(dir) {
 		dir = path.Join("/", s.config.Config.WorkingDir, dir)
 	}
-	s.config.Config.WorkingDir = path.Clean(dir)
+	s.config.Config.WorkingDir = dir
 	t, err := s.tree()
 	if err != nil {
 		return err
 	}
-	_, err = t.mkdirs(s.config.Config.WorkingDir, owner{})
+	if n, err := t.stat(dir); err == nil && !n.isDir() {
+		return fmt.Errorf("Cannot mkdir: %s is not a directory", dir) //nolint:staticcheck // docker's words
+	}
+	_, err = t.mkdirs(dir, owner{})
 	return err
 }
 
@@ -138,7 +141,7 @@ func expandPort(word string) ([]string, error) {
 		protocol = "tcp"
 	}
 	if !slices.Contains([]string{"tcp", "udp", "sctp"}, protocol) {
-		return nil, fmt.Errorf("invalid proto: %s", protocol)
+		return nil, fmt.Errorf("Invalid proto: %s", protocol) //nolint:staticcheck // docker's words
 	}
 	first, last, isRange := strings.Cut(numbers, "-")
 	if !isRange {
@@ -147,7 +150,7 @@ func expandPort(word string) ([]string, error) {
 	from, err1 := strconv.ParseUint(first, 10, 16)
 	to, err2 := strconv.ParseUint(last, 10, 16)
 	if err1 != nil || err2 != nil || to < from {
-		return nil, fmt.Errorf("invalid containerPort: %s", numbers)
+		return nil, fmt.Errorf("Invalid containerPort: %s", numbers) //nolint:staticcheck // docker's words
 	}
 	var all []string
 	for port := from; port <= to; port++ {

@@ -37,6 +37,8 @@ type copying struct {
 	pivot   bool
 	// unpack extracts archives.
 	unpack bool
+	// copies are what the inodes of a directory have become, so that hard links stay links.
+	copies map[*inode]*inode
 }
 
 // item is a file or a directory that is copied.
@@ -88,7 +90,7 @@ func (y *copying) prepare(paths instructions.SourcesAndDest, f flags) error {
 			y.dest += "/"
 		}
 	}
-	y.owner = &owner{}
+	y.owner, y.copies = &owner{}, map[*inode]*inode{}
 	if f.chown != "" {
 		if y.parents, err = ownerNamed(y.to, f.chown); err != nil {
 			return err
@@ -136,6 +138,9 @@ func (y *copying) heredoc(content instructions.SourceContent) item {
 // find looks up one source: a path, or a pattern of paths.
 func (y *copying) find(source string) ([]item, error) {
 	above, source := y.cutPivot(source)
+	if y.local && strings.HasPrefix(path.Clean(strings.TrimLeft(source, "/")), "..") {
+		return nil, fmt.Errorf("forbidden path outside the build context: %s ()", source)
+	}
 	if strings.ContainsAny(source, "*?[") {
 		return y.match(source, above)
 	}
@@ -193,8 +198,9 @@ func (y *copying) carryOut(items []item, comment string) error {
 		return fmt.Errorf("When using %s with more than one source file, the destination must be a directory and end with a /", y.name) //nolint:staticcheck // docker's words
 	}
 	for _, i := range items {
+		clear(y.copies)
 		if err := y.one(i); err != nil {
-			return fmt.Errorf("%s failed: %w", y.name, err)
+			return fmt.Errorf("failed to copy files: %w", err)
 		}
 	}
 	return y.commit("#(nop) " + comment)
@@ -223,7 +229,7 @@ func (y *copying) directory(i item, dest string) error {
 	existed := y.to.isDir(dest)
 	base, err := y.to.mkdirs(dest, owner{})
 	if err != nil {
-		return err
+		return fmt.Errorf("failed to copy directory: %w", err)
 	}
 	if !existed {
 		if err := y.put(base, y.to.at(base).inode); err != nil {
@@ -268,18 +274,39 @@ func (y *copying) single(i item, dest string) error {
 	return y.put(resolved, i.inode)
 }
 
-// put writes a copy of an inode with the owner and the mode that were asked for. Links keep being links to one another only
-// if nothing changes for them.
+// put writes a copy of an inode with the owner and the mode that were asked for.
 func (y *copying) put(resolved string, in *inode) error {
+	if y.copies[in] == nil {
+		y.copies[in] = y.changed(in)
+	}
+	_, err := y.to.put(resolved, y.copies[in])
+	return err
+}
+
+func (y *copying) changed(in *inode) *inode {
 	changed := *in
 	if y.owner != nil {
 		changed.uid, changed.gid = y.owner.uid, y.owner.gid
+		changed.mode = afterChown(in)
 	}
 	if y.mode != nil && in.kind != tar.TypeSymlink {
 		changed.mode = *y.mode
 	}
-	_, err := y.to.put(resolved, &changed)
-	return err
+	return &changed
+}
+
+// afterChown is the mode that Linux leaves to what is given to somebody: a file is no longer set-user-ID, and set-group-ID only
+// where that does not mean execution. Docker gives every file of a context to somebody.
+func afterChown(in *inode) int64 {
+	const setUser, setGroup, groupExecutes = 0o4000, 0o2000, 0o10
+	mode := in.mode
+	if in.kind == tar.TypeReg {
+		mode &^= setUser
+		if mode&groupExecutes != 0 {
+			mode &^= setGroup
+		}
+	}
+	return mode
 }
 
 // isDir reports whether a path leads to a directory.

@@ -106,16 +106,31 @@ func (t *tree) layer(dir string) (*layer, error) {
 		return nil, err
 	}
 	archive := tar.NewWriter(w)
-	seen := map[*inode]string{}
-	for _, name := range t.takeChanged() {
-		if err := writeEntry(archive, name, t.at(name).inode, seen); err != nil {
-			return nil, errors.Join(err, w.file.Close())
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return nil, err
+	if err := errors.Join(t.writeChanged(archive), archive.Close()); err != nil {
+		return nil, errors.Join(err, w.file.Close())
 	}
 	return w.finish()
+}
+
+// writeChanged writes what changed. A directory in the place of something else hides that, as overlay file systems say it.
+func (t *tree) writeChanged(archive *tar.Writer) error {
+	seen := map[*inode]string{}
+	hiding := t.opaque
+	t.opaque = map[string]bool{}
+	for _, name := range t.takeChanged() {
+		in := t.at(name).inode
+		if err := writeEntry(archive, name, in, seen); err != nil {
+			return err
+		}
+		if !hiding[name] || in.kind != tar.TypeDir {
+			continue
+		}
+		mark := &inode{kind: tar.TypeReg, mode: in.mode, uid: in.uid, gid: in.gid, modified: in.modified}
+		if err := writeEntry(archive, path.Join(name, opaque), mark, seen); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeChanged returns the paths of the next layer, in order: what changed and what it is in, but for the root.

@@ -41,6 +41,8 @@ type Options struct {
 	Clone func(ctx context.Context, repository, directory string) error
 	// Run is the network in which RUN is carried out; nil refuses RUN. It stays the caller's to close.
 	Run executor.Network
+	// RunAlone is the network of RUN --network=none, which leads nowhere; nil refuses that.
+	RunAlone executor.Network
 	// NoRun is why Run is nil, and what would help; it is part of the error.
 	NoRun string
 

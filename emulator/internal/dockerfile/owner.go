@@ -40,11 +40,14 @@ func account(t *tree, file, name string) (int, error) {
 		return int(number), nil
 	}
 	n, err := t.stat(file)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && n.open == nil {
-		return 0, fmt.Errorf("no such user: %s", name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, &fs.PathError{Op: "open", Path: file, Err: errors.New("no such file or directory")}
 	}
 	if err != nil {
 		return 0, err
+	}
+	if n.open == nil {
+		return 0, fmt.Errorf("%s: no regular file", file)
 	}
 	content, err := n.open()
 	if err != nil {

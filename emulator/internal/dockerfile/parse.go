@@ -24,9 +24,6 @@ func parse(source []byte, limits Limits) (*file, error) {
 	if int64(len(source)) > limits.Dockerfile {
 		return nil, limitError("bytes in a Dockerfile", limits.Dockerfile)
 	}
-	if len(bytes.TrimSpace(source)) == 0 {
-		return nil, errors.New("the Dockerfile (Dockerfile) cannot be empty")
-	}
 	syntax, err := parser.Parse(bytes.NewReader(source))
 	if err != nil {
 		return nil, parseError(err)
@@ -36,20 +33,27 @@ func parse(source []byte, limits Limits) (*file, error) {
 	}
 	f := &file{escape: syntax.EscapeToken}
 	for _, node := range syntax.AST.Children {
-		if err := f.add(node); err != nil {
+		err := f.add(node)
+		if errors.Is(err, errNoStage) {
+			return nil, err
+		}
+		if err != nil {
 			return nil, fmt.Errorf("dockerfile parse error line %d: %w", node.StartLine, err)
 		}
 	}
 	if len(f.stages) == 0 {
-		return nil, errors.New("no build stage in current context")
+		return nil, errNoStage
 	}
 	return f, nil
 }
 
+// errNoStage says that there is no FROM, or something before it that does not belong there.
+var errNoStage = errors.New("no build stage in current context")
+
 // parseError says where the lines of a Dockerfile are no instructions.
 func parseError(err error) error {
 	var at *parser.LocationError
-	if errors.As(err, &at) && len(at.Locations) > 0 && len(at.Locations[0]) > 0 {
+	if errors.As(err, &at) && len(at.Locations) > 0 && len(at.Locations[0]) > 0 && !strings.HasPrefix(err.Error(), "file with no instructions") {
 		return fmt.Errorf("dockerfile parse error line %d: %w", at.Locations[0][0].Start.Line, err)
 	}
 	return fmt.Errorf("failed to parse Dockerfile: %w", err)
@@ -72,7 +76,7 @@ func (f *file) add(node *parser.Node) error {
 		f.stages[len(f.stages)-1].AddCommand(i)
 	case instructions.Command:
 		if len(f.stages) == 0 {
-			return errors.New("no build stage in current context")
+			return errNoStage
 		}
 		f.stages[len(f.stages)-1].AddCommand(i)
 	}

@@ -53,14 +53,26 @@ type tree struct {
 	root *node
 	// changed are the paths that were put since the last layer.
 	changed map[string]bool
-	files   int
+	// opaque are the directories among them that have taken the place of something else.
+	opaque map[string]bool
+	files  int
 }
 
-func newTree() *tree { return &tree{root: newDir(0o755, owner{}), changed: map[string]bool{}} }
+func newTree() *tree { return treeAt(newDir(0o755, owner{})) }
+
+// treeAt is a tree of what is in a directory.
+func treeAt(root *node) *tree {
+	return &tree{root: root, changed: map[string]bool{}, opaque: map[string]bool{}}
+}
+
+// settle makes what changed what was there before.
+func (t *tree) settle() { t.changed, t.opaque = map[string]bool{}, map[string]bool{} }
 
 // clone returns a copy that shares nothing but what never changes.
 func (t *tree) clone() *tree {
-	return &tree{root: t.root.clone(), changed: map[string]bool{}, files: t.files}
+	c := treeAt(t.root.clone())
+	c.files = t.files
+	return c
 }
 
 func (n *node) clone() *node {
@@ -151,6 +163,7 @@ func (t *tree) put(resolved string, in *inode) (*node, error) {
 		n.children = nil
 	} else if n.children == nil {
 		n.children = map[string]*node{}
+		t.opaque[resolved] = n.inode != nil && !t.changed[resolved]
 	}
 	n.inode = in
 	t.changed[resolved] = true

@@ -36,7 +36,7 @@ func (b *build) treeOf(layers []v1.Layer) (*tree, error) {
 			return nil, fmt.Errorf("a layer of the image: %w", err)
 		}
 	}
-	t.changed = map[string]bool{}
+	t.settle()
 	return t, nil
 }
 
@@ -98,6 +98,9 @@ func (u *unpacking) entry(h *tar.Header, archive io.Reader) error {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
 	name := path.Join(dir, base)
+	if name == "" && !u.layer {
+		return nil
+	}
 	u.own[name] = true
 	_, err = u.put(name, in)
 	return err
