@@ -18,7 +18,19 @@ type files struct {
 	workspace *os.Root
 }
 
+// clean removes what the runs of a process that was killed left in the service's own directory.
+func (s *Service) clean() {
+	if s.Dir == "" {
+		return
+	}
+	left, _ := filepath.Glob(filepath.Join(s.Dir, runPrefix+"*"))
+	for _, dir := range left {
+		files{dir: dir}.close()
+	}
+}
+
 const (
+	runPrefix    = "run-"
 	workspaceDir = "workspace"
 	homeDir      = "home"
 	volumesDir   = "volumes"
@@ -27,7 +39,12 @@ const (
 )
 
 func newFiles(in string) (f files, err error) {
-	if f.dir, err = os.MkdirTemp(in, "run-"); err != nil {
+	if in != "" {
+		if err := os.MkdirAll(in, 0o700); err != nil {
+			return f, err
+		}
+	}
+	if f.dir, err = os.MkdirTemp(in, runPrefix); err != nil {
 		return f, err
 	}
 	for _, name := range []string{workspaceDir, homeDir, volumesDir, scratchDir} {

@@ -80,9 +80,9 @@ func (r *run) find(ctx context.Context, reference string, platform v1.Platform) 
 func (r *run) fetch(ctx context.Context, ref name.Reference, reference string, platform v1.Platform) (image v1.Image, err error) {
 	switch {
 	case isRegistry(ref.Context().RegistryStr()):
-		image, err = r.agent.Pull(ctx, reference, &platform, r.logins)
+		image, err = r.pull(ctx, reference, &platform)
 	case r.s.Mirror != nil:
-		image, err = r.s.Mirror(ctx, reference, platform)
+		image, err = r.s.Mirror(ctx, reference, platform, r.pull)
 	default:
 		err = fmt.Errorf("Error response from daemon: pull access denied for %s: it is in no registry of this emulator, and there is no mirror of it", reference) //nolint:staticcheck // docker's words
 	}
@@ -91,6 +91,10 @@ func (r *run) fetch(ctx context.Context, ref name.Reference, reference string, p
 	}
 	r.images.put(ref, image)
 	return image, nil
+}
+
+func (r *run) pull(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error) {
+	return r.agent.Pull(ctx, reference, platform, r.logins)
 }
 
 // errNoContainers is the error of a step that needs a container where there is no executor.

@@ -92,6 +92,7 @@ func (s *Service) tell() {
 // Run works until the context ends. What was under way when an earlier one ended, ends as Error; what waited goes on
 // waiting.
 func (s *Service) Run(ctx context.Context) {
+	s.clean()
 	s.recover(ctx)
 	s.mu.Lock()
 	s.ctx = ctx

@@ -55,7 +55,7 @@ func (r *run) unpackUpload() error {
 				return err
 			}
 			_, err = io.Copy(file, archive)
-			_ = file.Close()
+			_ = errors.Join(file.Chmod(h.FileInfo().Mode().Perm()), file.Close())
 			if err != nil {
 				return err
 			}
