@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 		"emulator/internal/executor", "emulator/internal/tasks/source", "emulator/internal/tasks/taskfile", "emulator/internal/tasks/trigger",
 	},
 	"emulator/internal/tasks/source":     nil,
+	"emulator/internal/tasks/trigger":    nil,
 	"emulator/internal/tasks/taskfile":   {"emulator/internal/yamlfile"},
 	"emulator/internal/yamlfile":         nil,
 	"emulator/internal/arm":              {"gate", "emulator/internal/azure", "emulator/internal/odata", "emulator/internal/template"},
@@ -70,6 +71,7 @@ var reserved = []struct{ module, only, reason string }{
 	{"net/http", "-emulator/internal/azure", "azure is the domain: no HTTP"},
 	{"net/http", "-emulator/internal/template", "templates are evaluated, not served"},
 	{"net/http", "-emulator/internal/tasks/taskfile", "the language of tasks does no I/O"},
+	{"net/http", "-emulator/internal/tasks/trigger", "what sets off a task is decided, not served"},
 	{"net/http", "-emulator/internal/store", "what is kept knows no HTTP"},
 	{"net/http", "-emulator/internal/store/sqlite", "what is kept knows no HTTP"},
 }
