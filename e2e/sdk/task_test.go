@@ -174,16 +174,10 @@ func TestRun(t *testing.T) {
 		Type: to.Ptr("DockerBuildRequest"), DockerFilePath: to.Ptr("Dockerfile"), ImageNames: []*string{to.Ptr("judged:v1")}, IsPushEnabled: to.Ptr(true),
 		SourceLocation: uploaded(t, j, "FROM scratch\nCOPY Dockerfile /\n"), Platform: &acr.PlatformProperties{OS: to.Ptr(acr.OSLinux)},
 	}, nil)))
-	var log string
-	for end := ""; end == ""; {
-		log, end = readLog(t, j, runs, *queued.Properties.RunID)
+	got := awaited(t, runs, *queued.Properties.RunID)
+	if log, end := readLog(t, j, runs, *queued.Properties.RunID); end != "successful" || !strings.Contains(log, "was successful after") {
+		t.Fatalf("the log ends with %q:\n%s", end, log)
 	}
-	if !strings.Contains(log, "was successful after") {
-		t.Fatalf("the log:\n%s", log)
-	}
-	got := understood(t, func(ctx context.Context) (acr.RunsClientGetResponse, error) {
-		return runs.Get(ctx, group, "playground", *queued.Properties.RunID, nil)
-	})
 	if p := got.Properties; *p.Status != acr.RunStatusSucceeded || *p.RunType != acr.RunTypeQuickBuild || p.FinishTime == nil || *p.OutputImages[0].Repository != "judged" {
 		t.Errorf("the run: %+v", p)
 	}
@@ -202,6 +196,19 @@ func TestRun(t *testing.T) {
 	}
 	_, err := registries.BeginScheduleRun(ctx, group, "playground", &acr.FileTaskRunRequest{Type: to.Ptr("FileTaskRunRequest"), TaskFilePath: to.Ptr("acb.yaml")}, nil)
 	refused(t, err, http.StatusBadRequest, "InvalidResource")
+}
+
+// awaited asks for a run until it has ended.
+func awaited(t *testing.T, runs *acr.RunsClient, id string) acr.RunsClientGetResponse {
+	t.Helper()
+	for {
+		got := understood(t, func(ctx context.Context) (acr.RunsClientGetResponse, error) {
+			return runs.Get(ctx, group, "playground", id, nil)
+		})
+		if got.Properties.FinishTime != nil {
+			return got
+		}
+	}
 }
 
 // readLog reads a run's log so far, and how the run ended if it has.
