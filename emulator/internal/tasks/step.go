@@ -110,7 +110,9 @@ func (r *run) retried(ctx context.Context, step *taskfile.Step) error {
 		case err == nil:
 			r.log.printf("Successfully executed container: %s", step.ID)
 			return nil
-		case attempt >= step.Retries, !again, ctx.Err() != nil:
+		case ctx.Err() != nil:
+			return err
+		case attempt >= step.Retries, !again:
 			r.log.printf("Container failed during run: %s. No retries remaining.", step.ID)
 			return err
 		}
