@@ -2,7 +2,6 @@ package instances
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -55,7 +54,6 @@ const (
 	firstPullDelay    = 2 * time.Second
 	firstRestartDelay = 10 * time.Second // kubelet's, which runs the containers of Azure
 	mostDelay         = 5 * time.Minute
-	grace             = 2 * time.Second // that a container has to end by itself
 )
 
 func delay(first time.Duration, attempt int) time.Duration {
@@ -72,7 +70,7 @@ func (i *instance) live(ctx context.Context, m *machine) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	network, err := m.net(ctx)
+	network, err := m.Network(ctx)
 	if err != nil {
 		i.become(state{word: stateWaiting, detail: err.Error()})
 		i.group.started(i)
@@ -120,7 +118,7 @@ func (i *instance) pull(ctx context.Context, m *machine) (v1.Image, bool) {
 	i.become(state{word: stateWaiting})
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		i.note(pulling, fmt.Sprintf("pulling image %q", i.spec.Image))
-		image, err := m.puller.Pull(ctx, i.spec.Image)
+		image, err := m.Pull(ctx, i.spec.Image)
 		if err == nil {
 			i.note(pulled, fmt.Sprintf("Successfully pulled image %q", i.spec.Image))
 			return image, true
@@ -129,7 +127,7 @@ func (i *instance) pull(ctx context.Context, m *machine) (v1.Image, bool) {
 			break
 		}
 		i.note(failed, fmt.Sprintf("Failed to pull image %q: rpc error: code = Unknown desc = %v", i.spec.Image, err))
-		if attempt+1 >= i.patience(m) {
+		if attempt+1 >= i.patience() {
 			i.group.fail(i.group.refusal("InaccessibleImage",
 				"The image '%s' in container group '%s' is not accessible. Please check the image and registry credential.", i.spec.Image, i.group.id.Name()))
 		}
@@ -148,9 +146,9 @@ func (i *instance) pull(ctx context.Context, m *machine) (v1.Image, bool) {
 const systemPatience = 3
 
 // patience is how often a pull is tried before the group has failed.
-func (i *instance) patience(m *machine) int {
-	for _, login := range m.puller.Logins {
-		if login.Identity.Resource == i.group.id.String() {
+func (i *instance) patience() int {
+	for _, login := range i.group.spec.Registries {
+		if login.Identity.Key() == i.group.id.Key() {
 			return systemPatience
 		}
 	}
@@ -180,11 +178,7 @@ func (i *instance) once(ctx context.Context, m *machine, network executor.Networ
 	i.note(started, "Started container")
 	i.runs(container, state{word: stateRunning, start: begun})
 	i.group.started(i)
-	code, err := container.Wait(ctx)
-	if err != nil {
-		i.note(killing, "Killing container")
-		code = kill(ctx, container)
-	}
+	code := workload.Wait(ctx, container, func() { i.note(killing, "Killing container") })
 	ended := state{word: stateTerminated, detail: "Completed", start: begun, finish: i.group.service.options.Cloud.Now(), exitCode: code}
 	if code != 0 {
 		ended.detail = "Error"
@@ -195,33 +189,15 @@ func (i *instance) once(ctx context.Context, m *machine, network executor.Networ
 
 // start starts the container.
 func (i *instance) start(ctx context.Context, m *machine, network executor.Network, image v1.Image) (executor.Container, error) {
-	file, err := image.ConfigFile()
+	args, err := workload.Args(image, i.spec.Command)
 	if err != nil {
 		return nil, err
 	}
-	process := executor.Process{Args: executor.Command(file.Config, nil, nil), Env: i.spec.Env, Stdout: i.log, Stderr: i.log}
-	if len(i.spec.Command) > 0 {
-		process.Args = i.spec.Command
-	}
-	if len(process.Args) == 0 {
-		return nil, errors.New("no command specified")
-	}
 	return network.Start(ctx, executor.Spec{
-		Process: process, Name: i.spec.Name, Image: image, Mounts: m.mounts(i.group.spec, i.spec),
+		Process: executor.Process{Args: args, Env: i.spec.Env, Stdout: i.log, Stderr: i.log},
+		Name:    i.spec.Name, Image: image, Mounts: m.mounts(i.group.spec, i.spec),
 		Limits: executor.Limits{Memory: i.spec.Memory, CPUs: i.spec.CPUs},
 	})
-}
-
-// kill ends a container, and returns its exit code, or that of a killed one.
-func kill(ctx context.Context, container executor.Container) int {
-	const killed = 137
-	container.Stop(grace)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*grace)
-	defer cancel()
-	if code, err := container.Wait(last); err == nil {
-		return code
-	}
-	return killed
 }
 
 // note adds an event.

@@ -1,11 +1,9 @@
 package instances
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -16,31 +14,20 @@ import (
 // client is what requests of the service say of who sends them (acr-behaviour §3.3).
 const client = "azure/aci"
 
-// machine is where a group runs: at its place, with its volumes and its network.
+// machine is where a group runs: at its place, with its volumes.
 type machine struct {
-	options Options
-	agent   *agent.Agent
-	puller  workload.Puller
-	dir     string
+	*workload.Machine
 	volumes map[string]string // directories, by name of the volume
-
-	once    sync.Once
-	network executor.Network
-	refused error // why there is no network
 }
 
 func newMachine(g *group) (*machine, error) {
-	worker, err := agent.New(g.service.options.Cloud, agent.At(g.id.String()), client)
+	base, err := g.service.options.Machine(agent.At(g.id.String()), client, logins(g.id, g.spec))
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{options: g.service.options, agent: worker, volumes: map[string]string{}}
-	if m.dir, err = os.MkdirTemp(m.options.Dir, "group-"); err != nil {
-		return nil, err
-	}
-	m.puller = workload.Puller{Agent: worker, Dir: m.dir, Logins: logins(g.id, g.spec), Mirror: m.options.Mirror}
+	m := &machine{base, map[string]string{}}
 	for i, v := range g.spec.Volumes {
-		if m.volumes[v.Name], err = makeVolume(filepath.Join(m.dir, "volume-"+strconv.Itoa(i)), v); err != nil {
+		if m.volumes[v.Name], err = makeVolume(filepath.Join(m.Dir, "volume-"+strconv.Itoa(i)), v); err != nil {
 			m.close()
 			return nil, err
 		}
@@ -91,23 +78,6 @@ func volumeMode(v azure.GroupVolume) os.FileMode {
 	return 0o777
 }
 
-// net is the group's network, made when the first container needs it.
-func (m *machine) net(ctx context.Context) (executor.Network, error) {
-	m.once.Do(func() {
-		if m.options.Executor == nil {
-			m.refused = &executor.UnavailableError{Why: "this emulator was made without an executor"}
-			return
-		}
-		ca, err := m.options.Cloud.CA()
-		if err != nil {
-			m.refused = err
-			return
-		}
-		m.network, m.refused = m.options.Executor.Network(ctx, executor.NetworkOptions{Dial: m.agent.Dial, CA: ca})
-	})
-	return m.network, m.refused
-}
-
 // mounts are the volumes as a container sees them.
 func (m *machine) mounts(g azure.ContainerGroup, c azure.ContainerSpec) []executor.Mount {
 	secret := map[string]bool{}
@@ -123,13 +93,8 @@ func (m *machine) mounts(g azure.ContainerGroup, c azure.ContainerSpec) []execut
 
 // close ends what runs, and removes what the group had.
 func (m *machine) close() {
-	m.once.Do(func() {}) // whoever comes later gets no network
-	if m.network != nil {
-		_ = m.network.Close()
-	}
-	m.agent.Close()
 	for _, dir := range m.volumes {
 		_ = os.Chmod(dir, 0o700) // a directory of secrets cannot be emptied otherwise
 	}
-	_ = os.RemoveAll(m.dir)
+	m.Close()
 }

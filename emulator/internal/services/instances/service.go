@@ -8,21 +8,11 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
-	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/workload"
 )
 
 // Options say what the service stands on.
-type Options struct {
-	// Cloud is the emulator.
-	Cloud agent.Cloud
-	// Executor runs containers. Nil runs none: images are pulled, and containers wait.
-	Executor executor.Executor
-	// Mirror returns images that are in no registry of Azure's; nil knows none.
-	Mirror workload.Mirror
-	// Dir is where images and volumes of groups are kept while they run; empty is the system's directory for such.
-	Dir string
-}
+type Options = workload.Options
 
 // Service runs container groups. It is an agent.Service, and what Resource Manager asks of container groups.
 type Service struct {
