@@ -134,7 +134,10 @@ func (c *container) program(p Process) sandbox.Program {
 	if p.Terminal {
 		env = vantage.Merge([]string{"TERM=xterm"}, env)
 	}
-	made := sandbox.Program{Args: p.Args, Env: env, Dir: p.Dir, User: p.User, Terminal: p.Terminal, Privileged: c.spec.Privileged}
+	made := sandbox.Program{
+		Args: p.Args, Env: env, Dir: p.Dir, User: p.User, Terminal: p.Terminal, Privileged: c.spec.Privileged,
+		Flat: c.network.namespaces.ids.flat,
+	}
 	if made.Dir == "" {
 		made.Dir = c.config.WorkingDir
 	}

@@ -116,7 +116,7 @@ var guestLayer = sync.OnceValues(func() (v1.Layer, error) {
 	}
 	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "guest")
-	build := exec.Command("go", "build", "-o", name, "./testdata/guest")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", name, "./testdata/guest")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)

@@ -96,6 +96,9 @@ func TestLayer(t *testing.T) {
 		{"trust is seen", "cat /etc/ssl/certs/ca-certificates.crt", ""},
 	} {
 		t.Run(c.about, func(t *testing.T) {
+			if strings.Contains(c.do, "chown") && n.(*network).namespaces.ids.flat {
+				t.Skip("there is one user alone")
+			}
 			l, err := n.Layer(t.Context(), spec(i, nil, strings.Fields(c.do)...))
 			if err != nil {
 				t.Fatal(err)

@@ -110,7 +110,7 @@ func TestNetworksAreApart(t *testing.T) {
 	}
 	_, out = start(t, two, spec(i, nil, "sleep", "100")) // takes the same address in the other network
 	await(t, out, "ready")
-	for _, do := range []string{"get 172.18.0.2:80", "lookup web", "get 172.18.0.3:80"} {
+	for _, do := range []string{"get 172.18.0.2:80", "lookup web"} {
 		if _, err, out := run(t, two, spec(i, nil, strings.Fields(do)...)); err != nil || strings.Contains(out, "the web") {
 			t.Errorf("%s from the other network: %q %v", do, out, err)
 		}

@@ -59,7 +59,6 @@ func confine(p *Program) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(badness), 0)
 	if err := setLimits(p.Processes); err != nil {
 		return nil, err
 	}
@@ -71,11 +70,14 @@ func confine(p *Program) (*program, error) {
 	// A keyring of its own, not the emulator's. The kernel may have none.
 	_, _ = unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	unix.Umask(0o022)
-	if err := dropRights(p.Privileged, account); err != nil {
+	if err := dropRights(p, account); err != nil {
 		return nil, err
 	}
 	return &program{name, p.Args, env, account}, nil
 }
+
+// beExpendable makes the kernel choose this process, and what it becomes, before others.
+func beExpendable() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte(badness), 0) }
 
 // execute becomes the program.
 func (p *program) execute() error {
@@ -212,11 +214,11 @@ func controlTerminal() error {
 // dropRights gives up what the program shall not have. The order is the kernel's: the filter and the groups take rights that
 // are dropped after. As with Docker, no_new_privs is not set, so that su and sudo work: what they can give is within the
 // bounding set.
-func dropRights(privileged bool, a Account) error {
-	if err := filterCalls(privileged); err != nil {
+func dropRights(p *Program, a Account) error {
+	if err := filterCalls(p.Privileged); err != nil {
 		return wrap("filter of system calls", err)
 	}
-	if !privileged {
+	if !p.Privileged {
 		for c := range uintptr(unix.CAP_LAST_CAP + 1) {
 			if contains(capabilities, c) {
 				continue
@@ -229,7 +231,7 @@ func dropRights(privileged bool, a Account) error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return wrap("capabilities", err)
 	}
-	return become(a)
+	return become(a, p.Flat)
 }
 
 func contains(set []uintptr, c uintptr) bool {
@@ -242,9 +244,9 @@ func contains(set []uintptr, c uintptr) bool {
 }
 
 // become changes user and groups of this thread; package syscall would change them for all.
-func become(a Account) error {
+func become(a Account, flat bool) error {
 	who := fmt.Sprintf("user %d:%d", a.UID, a.GID)
-	if err := setGroups(a.Groups); err != nil {
+	if err := setGroups(a.Groups, flat); err != nil {
 		return wrap(who, err)
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, uintptr(a.GID), uintptr(a.GID), uintptr(a.GID)); errno != 0 {

@@ -43,13 +43,17 @@ func (e *Entry) start() (pid int, err error) {
 	for n := range e.Groups + 1 {
 		unix.CloseOnExec(talkFD + 1 + n)
 	}
+	beExpendable()
 	if err := joinGroups(talkFD+2, e.Groups); err != nil {
 		return 0, wrap("control groups", err)
 	}
 	if err := unix.Unshare(unix.CLONE_FS); err != nil { // or this thread could not change its root
 		return 0, err
 	}
-	const all = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP
+	all := unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET
+	if e.Groups > 0 { // or the container has the keeper's
+		all |= unix.CLONE_NEWCGROUP
+	}
 	if err := unix.Setns(talkFD+1, all); err != nil {
 		return 0, wrap("container", err)
 	}

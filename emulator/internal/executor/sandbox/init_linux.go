@@ -54,6 +54,7 @@ func (i *initiation) prepare() error {
 			p.Mounts[n].Tree += trees
 		}
 	}
+	beExpendable()
 	steps := []func() error{
 		func() error { return wrap("network", joinNetwork(p.Address)) },
 		func() error { return wrap("hostname", unix.Sethostname([]byte(p.Hostname))) },

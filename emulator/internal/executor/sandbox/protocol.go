@@ -112,6 +112,8 @@ type Program struct {
 	Terminal bool
 	// Privileged leaves it all capabilities of its user namespace.
 	Privileged bool
+	// Flat says that one user alone is mapped.
+	Flat bool
 	// Processes bounds how many there may be, where no control group does; 0 does not.
 	Processes int
 }

@@ -173,7 +173,9 @@ func pids([]string) error {
 func forkBomb([]string) error {
 	for {
 		cmd := exec.Command("/guest", "forkbomb")
+		cmd.Stdout = os.Stdout
 		if err := cmd.Start(); err != nil {
+			fmt.Println("no more:", err)
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
