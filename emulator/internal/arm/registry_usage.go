@@ -39,6 +39,7 @@ var dataOperations = []struct{ name, resource, does string }{
 	{"registries/sign/write", "Registry", "Push or pull content trust metadata for a container registry"},
 	{"registries/quarantine/read", "Registry", "Pull or get quarantined images from a container registry"},
 	{"registries/quarantine/write", "Registry", "Write or modify the state of quarantined images"},
+	{"registries/runs/write", "runs", "Create or update runs"},
 	{"registries/listUsages/read", "Registry", "List the quota usages of a container registry"},
 	{"checkNameAvailability/read", "Container registry name", "Check whether the name of a container registry is available"},
 	{"registries/privateEndpointConnectionsApproval/action", "Registry", "Approve a private endpoint connection"},

@@ -16,9 +16,9 @@ var versions = map[string][]string{
 	"microsoft.compute":           {"2024-07-01", "2022-08-01"},
 	"microsoft.containerinstance": {"2023-05-01", "2021-10-01"},
 	"microsoft.containerregistry": {
-		"2025-11-01", "2025-05-01-preview", "2025-04-01", "2024-11-01-preview", "2023-11-01-preview", "2023-07-01", "2022-12-01",
+		"2025-11-01", "2025-05-01-preview", "2025-04-01", "2025-03-01-preview", "2024-11-01-preview", "2023-11-01-preview", "2023-07-01", "2022-12-01",
 		"2022-02-01-preview", "2021-09-01", "2021-08-01-preview", "2020-11-01-preview", "2019-12-01-preview", "2019-06-01-preview",
-		"2019-05-01", "2017-10-01",
+		"2019-05-01", "2019-04-01", "2018-09-01", "2017-10-01",
 	},
 	"microsoft.containerservice": {"2024-02-01", "2023-04-01"},
 	"microsoft.managedidentity":  {"2024-11-30", "2023-01-31", "2022-01-31-preview", "2018-11-30"},
@@ -209,8 +209,11 @@ func (c *call) providerOperations(namespace string, types []string) map[string]a
 // rights are the names of what can be done to a type.
 func (k kind) rights() []string {
 	names := []string{k.action("read")}
-	if k.serves("PUT") {
-		names = append(names, k.action("write"), k.action("delete"))
+	if k.serves("PUT") || k.serves("PATCH") {
+		names = append(names, k.action("write"))
+	}
+	if k.serves("DELETE") {
+		names = append(names, k.action("delete"))
 	}
 	for _, act := range slices.Sorted(maps.Keys(k.actions)) {
 		names = append(names, k.action(k.actions[act].name+"/action"))

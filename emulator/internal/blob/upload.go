@@ -20,7 +20,7 @@ const (
 	maxBlockID     = 64      // bytes, as in Storage
 	maxBlockList   = 8 << 20 // bytes of its XML
 	// stagingAge is how long blocks that nobody puts in order are kept; in Storage it is a week.
-	stagingAge = 24 * time.Hour
+	stagingAge = time.Hour
 )
 
 // staging are the blocks of a blob that were sent, and are not in order yet.
