@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/compression"
 )
 
 // Extract unpacks a tar archive, compressed or not, into a directory. Names that are absolute are below it. What would lead
@@ -18,11 +20,11 @@ import (
 // What was unpacked before an error stays. Permissions and times are kept, owners and set-id bits are not.
 func Extract(ctx context.Context, archive io.Reader, into *os.Root, l Limits) error {
 	compressed := &counter{Reader: archive}
-	plain, closing, err := decompress(compressed)
+	plain, err := compression.Open(compressed)
 	if err != nil {
 		return fmt.Errorf("the archive cannot be decompressed: %w", err)
 	}
-	defer closing()
+	defer plain.Close() //nolint:errcheck // it is only read
 	x := &extraction{into: into, limits: l.resolve(), compressed: compressed}
 	stream := tar.NewReader(plain)
 	for {
@@ -214,5 +216,18 @@ func (m *metered) Read(p []byte) (int, error) {
 	case x.bytes > ratioFrom && x.bytes/x.limits.Ratio > x.compressed.n:
 		return n, tooLarge("%d bytes of it come to more than %d: this is no archive that anybody would make", x.compressed.n, x.bytes)
 	}
+	return n, err
+}
+
+// counter counts what is read.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+// Read reads, and counts.
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
 	return n, err
 }
