@@ -16,6 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/acrlocal/acrlocal/e2e/imagecase"
@@ -24,8 +27,13 @@ import (
 // record makes TestDockerfile write what the judge says into the cases, instead of comparing it.
 var record = flag.Bool("record", false, "write what docker says into the cases of Dockerfiles")
 
-// TestDockerfile lets Docker say what the images of the cases are. The tests of emulator/internal/dockerfile hold our builder
-// to the same descriptions, with Go alone.
+// judge says what a case must be: it returns the description of the image, or what the builder said instead.
+type judge interface {
+	judge(t *testing.T, c *imagecase.Case) (want, failure string)
+}
+
+// TestDockerfile lets Docker and BuildKit say what the images of the cases are. The tests of emulator/internal/dockerfile hold
+// our builder to the same descriptions, with Go alone. A BuildKit of its own is used where BUILDKIT_HOST says that there is one.
 func TestDockerfile(t *testing.T) {
 	need(t, "docker", "dockerd")
 	cases, err := imagecase.Load("../emulator/internal/dockerfile/testdata")
@@ -33,12 +41,16 @@ func TestDockerfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := startDocker(t)
+	judges := map[string]judge{"docker": d, "buildkit": d}
+	if os.Getenv("BUILDKIT_HOST") != "" {
+		judges["buildkitd"] = buildctl{}
+	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			if c.Judge == "nobody" {
-				t.Skip("no judge of this case is at hand; its comment says why")
+			if judges[c.Judge] == nil {
+				t.Skipf("the judge of this case is %s, who is not at hand", c.Judge)
 			}
-			want, failure := d.judge(t, c)
+			want, failure := judges[c.Judge].judge(t, c)
 			if *record {
 				if err := c.Record(want, failure); err != nil {
 					t.Fatal(err)
@@ -46,20 +58,24 @@ func TestDockerfile(t *testing.T) {
 				return
 			}
 			if diff := cmp.Diff(want, c.Want); diff != "" {
-				t.Errorf("the image (-docker +case):\n%s", diff)
+				t.Errorf("the image (-%s +case):\n%s", c.Judge, diff)
 			}
 			if failure != c.Error {
-				t.Errorf("docker says\n%s\nand not\n%s", failure, c.Error)
+				t.Errorf("%s says\n%s\nand not\n%s", c.Judge, failure, c.Error)
 			}
 		})
 	}
 }
 
 // docker is a daemon of the test's own, and the client that came with it.
-type docker struct{ client, host, dir string }
+type docker struct {
+	client, host, dir string
+	// loaded are the images that it has, by name.
+	loaded map[string]v1.Hash
+}
 
 func startDocker(t *testing.T) *docker {
-	d := &docker{client: "docker", dir: shortDir(t)}
+	d := &docker{client: "docker", dir: shortDir(t), loaded: map[string]v1.Hash{}}
 	// A newer client beside the daemon's own may want a plug-in for BuildKit that is not there.
 	if _, err := os.Stat("/usr/bin/docker"); err == nil {
 		d.client = "/usr/bin/docker"
@@ -96,7 +112,7 @@ func (d *docker) runWith(buildkit string, args ...string) (string, error) {
 	return string(output), err
 }
 
-// judge builds a case. It returns the description of the image, or what docker said instead.
+// judge builds a case.
 func (d *docker) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
 	dir := t.TempDir()
 	if err := c.Context(dir); err != nil {
@@ -117,6 +133,22 @@ func (d *docker) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
 			args = append(args, flag, key+"="+pairs[key])
 		}
 	}
+	args = append(args, secrets(t, c)...)
+	output, err := d.runWith(map[string]string{"buildkit": "1"}[c.Judge], append(args, dir)...)
+	t.Log(output)
+	if err != nil {
+		return "", regexp.MustCompile(d.dir+`/data/\w+/\w+/\w+`).ReplaceAllString(lastWords(output), "")
+	}
+	file := filepath.Join(t.TempDir(), "image.tar")
+	if output, err := d.run("save", "-o", file, "case"); err != nil {
+		t.Fatal(output)
+	}
+	return describe(t, c, file), ""
+}
+
+// secrets writes the secrets of a case to files, for the client to read.
+func secrets(t *testing.T, c *imagecase.Case) (args []string) {
+	t.Helper()
 	for id, secret := range c.Secrets {
 		file := filepath.Join(t.TempDir(), id)
 		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
@@ -124,18 +156,18 @@ func (d *docker) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
 		}
 		args = append(args, "--secret", "id="+id+",src="+file)
 	}
-	output, err := d.runWith(map[string]string{"buildkit": "1"}[c.Judge], append(args, dir)...)
-	t.Log(output)
-	if err != nil {
-		return "", regexp.MustCompile(d.dir+`/data/\w+/\w+/\w+`).ReplaceAllString(lastWords(output), "")
-	}
-	return d.describe(t, c), ""
+	return args
 }
 
 // load gives docker the images of a case.
 func (d *docker) load(t *testing.T, c *imagecase.Case) {
 	t.Helper()
 	for reference, image := range c.Images {
+		id, err := image.ConfigName()
+		if err == nil && d.loaded[reference] == id {
+			continue
+		}
+		d.loaded[reference] = id
 		file := filepath.Join(t.TempDir(), "image.tar")
 		tag, err := name.NewTag(reference)
 		if err == nil {
@@ -150,12 +182,9 @@ func (d *docker) load(t *testing.T, c *imagecase.Case) {
 	}
 }
 
-func (d *docker) describe(t *testing.T, c *imagecase.Case) string {
+// describe reads an image that was saved to a file.
+func describe(t *testing.T, c *imagecase.Case, file string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "image.tar")
-	if output, err := d.run("save", "-o", file, "case"); err != nil {
-		t.Fatal(output)
-	}
 	image, err := tarball.ImageFromPath(file, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +196,59 @@ func (d *docker) describe(t *testing.T, c *imagecase.Case) string {
 	return description
 }
 
-var daemonPrefix = regexp.MustCompile(`^(Error response from daemon: |ERROR: )`)
+// buildctl is the client of a BuildKit that runs already.
+type buildctl struct{}
+
+func (buildctl) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "image.tar")
+	if err := c.Context(dir); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{
+		"build", "--no-cache", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", "context=" + dir, "--local", "dockerfile=" + dir,
+		"--output", "type=docker,dest=" + out,
+	}
+	for option, value := range map[string]string{"target": c.Target, "platform": c.Platform, "filename": c.Dockerfile} {
+		if value != "" {
+			args = append(args, "--opt", option+"="+value)
+		}
+	}
+	for option, pairs := range map[string]map[string]string{"build-arg:": c.Args, "label:": c.Labels} {
+		for key, value := range pairs {
+			args = append(args, "--opt", option+key+"="+value)
+		}
+	}
+	args = append(append(args, secrets(t, c)...), layouts(t, c)...)
+	output, err := exec.Command("buildctl", args...).CombinedOutput()
+	t.Logf("%s", output)
+	if err != nil {
+		return "", lastWords(string(output))
+	}
+	return describe(t, c, out), ""
+}
+
+// layouts gives BuildKit the images of a case.
+func layouts(t *testing.T, c *imagecase.Case) (args []string) {
+	t.Helper()
+	for reference, image := range c.Images {
+		dir := t.TempDir()
+		stored, err := layout.Write(dir, empty.Index)
+		if err == nil {
+			err = stored.AppendImage(image)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := image.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--oci-layout", reference+"="+dir, "--opt", "context:"+reference+"=oci-layout://"+reference+"@"+digest.String())
+	}
+	return args
+}
+
+var daemonPrefix = regexp.MustCompile(`^(Error response from daemon: |ERROR: |error: failed to solve: )`)
 
 // lastWords are those with which a build ended.
 func lastWords(output string) string {

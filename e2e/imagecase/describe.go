@@ -38,16 +38,15 @@ func (c *Case) Describe(image v1.Image) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for i, l := range layers {
+	for _, l := range layers {
 		id, err := l.DiffID()
 		if err != nil {
 			return "", err
 		}
 		if name, is := known[id]; is {
-			fmt.Fprintf(&out, "layer %d: %s\n", i, name)
+			fmt.Fprintln(&out, name)
 			continue
 		}
-		fmt.Fprintf(&out, "layer %d:\n", i)
 		if err := describeLayer(&out, l); err != nil {
 			return "", err
 		}
@@ -137,6 +136,10 @@ func describeLayer(out io.Writer, l v1.Layer) error {
 			return err
 		}
 		lines = append(lines, line)
+	}
+	// BuildKit keeps layers in which nothing is.
+	if len(lines) > 0 {
+		fmt.Fprintln(out, "layer:")
 	}
 	slices.Sort(lines)
 	for _, line := range lines {

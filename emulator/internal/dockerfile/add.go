@@ -21,7 +21,7 @@ import (
 
 func (s *stage) addCommand(ctx context.Context, c *instructions.AddCommand) error {
 	y := &copying{stage: s, name: "ADD", local: true, unpack: c.Unpack == nil || *c.Unpack}
-	if err := y.prepare(c.SourcesAndDest, flags{c.Chown, c.Chmod, c.ExcludePatterns}); err != nil {
+	if err := y.prepare(c.SourcesAndDest, flags{c.Chown, c.Chmod, c.ExcludePatterns, c.Link}); err != nil {
 		return err
 	}
 	items, err := y.additions(ctx, c)
@@ -200,7 +200,7 @@ func (y *copying) extract(i item, dest string) error {
 		return err
 	}
 	defer closeStream(plain)
-	base, err := y.to.mkdirs(dest, owner{})
+	base, err := y.to.mkdirs(dest, directory())
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *stage) workdir(dir string) error {
 	if n, err := t.stat(dir); err == nil && !n.isDir() {
 		return fmt.Errorf("Cannot mkdir: %s is not a directory", dir) //nolint:staticcheck // docker's words
 	}
-	_, err = t.mkdirs(dir, owner{})
+	_, err = t.mkdirs(dir, directory())
 	return err
 }
 

@@ -100,7 +100,7 @@ func (s *scan) entry(name string, ignored bool) error {
 	case s.files > s.limits.Files:
 		return limitError("files in a context", int64(s.limits.Files))
 	}
-	if _, err := s.mkdirs(path.Dir(name), owner{}); err != nil {
+	if _, err := s.mkdirs(path.Dir(name), directory()); err != nil {
 		return err
 	}
 	_, err = s.put(name, in)

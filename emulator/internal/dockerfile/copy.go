@@ -27,9 +27,10 @@ type copying struct {
 	// to is the file system of the stage, and dest the path in there. A slash at its end makes it a directory.
 	to   *tree
 	dest string
-	// owner is whom new files belong to, nil to keep the owner that they have. parents is whom new directories above belong to.
-	owner   *owner
-	parents owner
+	// owner is whom new files belong to, nil to keep the owner that they have. The others are what new directories above a
+	// file and above a directory are like.
+	owner               *owner
+	aboveFile, aboveDir *inode
 	// mode is that of --chmod, nil to keep those that are.
 	mode *int64
 	// exclude are the patterns of --exclude; pivot says that --parents was given.
@@ -37,6 +38,8 @@ type copying struct {
 	pivot   bool
 	// unpack extracts archives.
 	unpack bool
+	// link makes the layer without a look at what is below.
+	link bool
 	// copies are what the inodes of a directory have become, so that hard links stay links.
 	copies map[*inode]*inode
 }
@@ -58,7 +61,7 @@ func (s *stage) copyCommand(ctx context.Context, c *instructions.CopyCommand) er
 		return fmt.Errorf("COPY failed: %w", err)
 	}
 	y := &copying{stage: s, name: "COPY", from: from, local: c.From == "", pivot: c.Parents}
-	if err := y.prepare(c.SourcesAndDest, flags{c.Chown, c.Chmod, c.ExcludePatterns}); err != nil {
+	if err := y.prepare(c.SourcesAndDest, flags{c.Chown, c.Chmod, c.ExcludePatterns, c.Link}); err != nil {
 		return err
 	}
 	if c.From != "" && c.Chown == "" {
@@ -75,6 +78,7 @@ func (s *stage) copyCommand(ctx context.Context, c *instructions.CopyCommand) er
 type flags struct {
 	chown, chmod string
 	exclude      []string
+	link         bool
 }
 
 // prepare finds the destination, and what the flags mean.
@@ -92,10 +96,9 @@ func (y *copying) prepare(paths instructions.SourcesAndDest, f flags) error {
 	}
 	y.owner, y.copies = &owner{}, map[*inode]*inode{}
 	if f.chown != "" {
-		if y.parents, err = ownerNamed(y.to, f.chown); err != nil {
+		if *y.owner, err = ownerNamed(y.to, f.chown); err != nil {
 			return err
 		}
-		y.owner = &y.parents
 	}
 	if f.chmod != "" {
 		mode, err := strconv.ParseInt(f.chmod, 8, 32)
@@ -104,10 +107,26 @@ func (y *copying) prepare(paths instructions.SourcesAndDest, f flags) error {
 		}
 		y.mode = &mode
 	}
+	y.setAbove()
 	if len(f.exclude) > 0 {
 		y.exclude, err = patternmatcher.New(f.exclude)
 	}
+	if y.link = f.link; y.link {
+		y.to = newTree()
+	}
 	return err
+}
+
+// setAbove says what directories above a file are like, and those above a directory: BuildKit's --chmod is for both, but
+// --chown of the classic builder for the first.
+func (y *copying) setAbove() {
+	y.aboveDir = directory()
+	if y.mode != nil {
+		y.aboveDir.mode = *y.mode
+	}
+	above := *y.aboveDir
+	above.uid, above.gid = y.owner.uid, y.owner.gid
+	y.aboveFile = &above
 }
 
 // items finds what is copied.
@@ -203,6 +222,13 @@ func (y *copying) carryOut(items []item, comment string) error {
 			return fmt.Errorf("failed to copy files: %w", err)
 		}
 	}
+	if y.link {
+		l, err := y.to.layer(y.scratch)
+		if err != nil {
+			return err
+		}
+		return y.stack(l, "#(nop) "+comment)
+	}
 	return y.commit("#(nop) " + comment)
 }
 
@@ -227,7 +253,7 @@ func (y *copying) one(i item) error {
 // directory copies what is in a directory. The destination is made, with mode 755, if it is not there.
 func (y *copying) directory(i item, dest string) error {
 	existed := y.to.isDir(dest)
-	base, err := y.to.mkdirs(dest, owner{})
+	base, err := y.to.mkdirs(dest, y.aboveDir)
 	if err != nil {
 		return fmt.Errorf("failed to copy directory: %w", err)
 	}
@@ -258,7 +284,7 @@ func (y *copying) single(i item, dest string) error {
 		return nil
 	}
 	if strings.HasSuffix(dest, "/") || y.to.isDir(dest) {
-		dir, err := y.to.mkdirs(dest, y.parents)
+		dir, err := y.to.mkdirs(dest, y.aboveFile)
 		if err != nil {
 			return err
 		}
@@ -268,7 +294,7 @@ func (y *copying) single(i item, dest string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := y.to.mkdirs(path.Dir("/"+resolved), y.parents); err != nil {
+	if _, err := y.to.mkdirs(path.Dir("/"+resolved), y.aboveFile); err != nil {
 		return err
 	}
 	return y.put(resolved, i.inode)

@@ -159,12 +159,9 @@ func (b *build) word(word string, variables map[string]string, raw bool) (string
 	values := &boundedValues{values: variables, left: b.budget(word)}
 	expanded, _, err := lex.ProcessWord(word, values)
 	if err == nil && (values.left < 0 || len(expanded) > b.Limits.Word) {
-		err = limitError("bytes in an expanded word", int64(b.Limits.Word))
+		return "", fmt.Errorf("failed to process %.100q: %w", word, limitError("bytes in an expanded word", int64(b.Limits.Word)))
 	}
-	if err != nil {
-		return "", fmt.Errorf("failed to process %.100q: %w", word, err)
-	}
-	return expanded, nil
+	return expanded, err
 }
 
 // replacement is how an expansion that may multiply begins: ${name//pattern/replacement}.

@@ -78,7 +78,7 @@ func (m *mounting) cache(ctx context.Context, mount *instructions.Mount, target 
 	if _, err := os.Lstat(dir); err == nil {
 		return dir, nil
 	}
-	content := newDir(0o755, owner{})
+	content := &node{inode: directory()}
 	if mount.From != "" {
 		from, err := m.source(ctx, mount.From)
 		if err != nil {

@@ -39,16 +39,7 @@ func (s *stage) runCommand(ctx context.Context, c *instructions.RunCommand) erro
 	if err != nil {
 		return err
 	}
-	if l == nil {
-		return s.append(nil, strings.Join(spec.Args, " "))
-	}
-	if s.fs != nil {
-		if err := s.apply(s.fs, l); err != nil {
-			return err
-		}
-		s.fs.settle()
-	}
-	return s.append(l, strings.Join(spec.Args, " "))
+	return s.stack(l, strings.Join(spec.Args, " "))
 }
 
 // network is where RUN is carried out.
@@ -85,6 +76,9 @@ func (s *stage) spec(ctx context.Context, c *instructions.RunCommand) (executor.
 		}
 	}
 	args, err := m.command(c)
+	if err == nil {
+		err = m.missingVolumes()
+	}
 	if err != nil {
 		return executor.Spec{}, err
 	}
@@ -206,6 +200,23 @@ func (s *stage) keep(changes v1.Layer) (l *layer, err error) {
 	return w.finish()
 }
 
+// missingVolumes makes an empty directory of each volume that the image lacks.
+func (m *mounting) missingVolumes() error {
+	if len(m.config.Config.Volumes) == 0 {
+		return nil
+	}
+	t, err := m.tree()
+	if err != nil {
+		return err
+	}
+	for _, volume := range m.volumes(t) {
+		if t.at(volume) == nil {
+			m.mounts = append(m.mounts, executor.Mount{To: "/" + volume})
+		}
+	}
+	return nil
+}
+
 // volumes are the paths of the volumes, without links.
 func (s *stage) volumes(t *tree) []string {
 	var all []string
@@ -223,7 +234,7 @@ func copyOutside(w *tar.Writer, r *tar.Reader, t *tree, volumes []string) error 
 	made := newTree()
 	for _, volume := range volumes {
 		if t.at(volume) == nil {
-			if _, err := made.mkdirs(volume, owner{}); err != nil {
+			if _, err := made.mkdirs(volume, directory()); err != nil {
 				return err
 			}
 		}

@@ -220,6 +220,20 @@ func (s *stage) commit(comment string) error {
 	return s.append(l, comment)
 }
 
+// stack commits a layer that was made apart from the file system of the stage; nil changes nothing.
+func (s *stage) stack(l *layer, comment string) error {
+	if l == nil {
+		return s.append(nil, comment)
+	}
+	if s.fs != nil {
+		if err := s.apply(s.fs, l); err != nil {
+			return err
+		}
+		s.fs.settle()
+	}
+	return s.append(l, comment)
+}
+
 // append adds a layer, if there is one, and a line of history.
 func (s *stage) append(l v1.Layer, comment string) error {
 	now := v1.Time{Time: s.Now().UTC()}

@@ -43,9 +43,8 @@ func (n *node) isDir() bool { return n.kind == tar.TypeDir }
 // names are the children's, in order.
 func (n *node) names() []string { return slices.Sorted(maps.Keys(n.children)) }
 
-func newDir(mode int64, owner owner) *node {
-	return &node{inode: &inode{kind: tar.TypeDir, mode: mode, uid: owner.uid, gid: owner.gid}, children: map[string]*node{}}
-}
+// directory is a directory of root's, which others may read.
+func directory() *inode { return &inode{kind: tar.TypeDir, mode: 0o755} }
 
 // tree is a file system in memory. Paths are slash-separated and start at the root, with or without a slash; symbolic links
 // lead nowhere but into the tree, as in a chroot.
@@ -58,7 +57,7 @@ type tree struct {
 	files  int
 }
 
-func newTree() *tree { return treeAt(newDir(0o755, owner{})) }
+func newTree() *tree { return treeAt(&node{inode: directory(), children: map[string]*node{}}) }
 
 // treeAt is a tree of what is in a directory.
 func treeAt(root *node) *tree {
@@ -178,8 +177,8 @@ func (t *tree) remove(resolved string) {
 	}
 }
 
-// mkdirs makes the directories of a path that are missing, through links, and returns the path without links.
-func (t *tree) mkdirs(name string, o owner) (string, error) {
+// mkdirs makes the directories of a path that are missing like a given one, through links, and returns the path without links.
+func (t *tree) mkdirs(name string, like *inode) (string, error) {
 	resolved, err := t.resolve(name, true)
 	if err != nil || resolved == "" {
 		return resolved, err
@@ -192,7 +191,7 @@ func (t *tree) mkdirs(name string, o owner) (string, error) {
 			return "", fmt.Errorf("mkdir /%s: not a directory", done)
 		}
 		if n == nil {
-			if _, err := t.put(done, newDir(0o755, o).inode); err != nil {
+			if _, err := t.put(done, like); err != nil {
 				return "", err
 			}
 		}

@@ -85,7 +85,7 @@ func (u *unpacking) entry(h *tar.Header, archive io.Reader) error {
 		return nil
 	}
 	dir, base := path.Split(clean(h.Name))
-	dir, err := u.mkdirs(dir, owner{})
+	dir, err := u.mkdirs(dir, directory())
 	if err != nil {
 		return err
 	}
