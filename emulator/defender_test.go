@@ -5,15 +5,20 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/defender"
@@ -203,5 +208,88 @@ func TestDefenderShutOut(t *testing.T) {
 	}
 	if len(e.findings(t, assessmentID)) != 1 {
 		t.Error("what was found before is gone")
+	}
+}
+
+// TestDefenderPulled: an image that is pulled is scanned again after a day, and not since the service itself pulls it.
+func TestDefenderPulled(t *testing.T) {
+	var later atomic.Int64
+	o := withAdvisories()
+	o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	e := start(t, o)
+	e.setPlan(t, "Standard")
+	files := map[string]string{"etc/os-release": debianRelease, "var/lib/dpkg/status": oldOpenssl}
+	first := e.pushTo(t, "source.azurecr.io/app:v1", rootFS(t, files))
+	pull := func() {
+		if _, err := e.at(t, allowed, azure.DevelopmentClientID).Pull(t.Context(), "source.azurecr.io/app:v1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// scans waits until all that was to be scanned is, which comes in order, and counts how often the first image was.
+	scans := func(marker string) int {
+		files["marker"] = marker
+		next := e.pushTo(t, "source.azurecr.io/marker:"+marker, rootFS(t, files))
+		for deadline := time.Now().Add(20 * time.Second); !slices.ContainsFunc(e.findings(t, assessmentID), func(f finding) bool {
+			return f.Properties.AdditionalData.ArtifactDetails.Digest == next.String()
+		}); {
+			if time.Now().After(deadline) {
+				t.Fatal("the image that marks the end is not scanned")
+			}
+		}
+		return len(e.Decisions(10_000, func(d DecisionEntry) bool {
+			return d.Digest == first.String() && d.Repository == "app" && d.Place == azure.ServiceDefender && d.ResultType == "Succeeded"
+		}))
+	}
+	for range 3 {
+		pull()
+	}
+	if got := scans("one"); got != 1 {
+		t.Errorf("pushed and pulled at once, the image was scanned %d times, want once", got)
+	}
+	later.Store(int64(25 * time.Hour))
+	pull()
+	pull()
+	if got := scans("two"); got != 2 {
+		t.Errorf("pulled a day later, the image was scanned %d times in all, want 2", got)
+	}
+}
+
+// TestDefenderDeleted: what was found in an image that is gone is gone.
+func TestDefenderDeleted(t *testing.T) {
+	e := start(t, withAdvisories())
+	e.setPlan(t, "Standard")
+	digest := e.pushTo(t, "source.azurecr.io/app:v1", rootFS(t, map[string]string{"etc/os-release": debianRelease, "var/lib/dpkg/status": oldOpenssl}))
+	e.assessed(t, "Unhealthy", "")
+	if err := remote.Delete(parsed(t, "source.azurecr.io/app@"+digest.String()), e.remote(t, "source.azurecr.io/app")...); err != nil {
+		t.Fatal(err)
+	}
+	e.assessed(t, "Healthy", "")
+	if found := e.findings(t, assessmentID); len(found) != 0 {
+		t.Errorf("%d findings are left", len(found))
+	}
+}
+
+// TestDefenderArtifacts: what is no image is not scanned, and harms nobody; an image that cannot be read is named.
+func TestDefenderArtifacts(t *testing.T) {
+	e := start(t, withAdvisories())
+	e.setPlan(t, "Standard")
+	chart := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")
+	e.pushTo(t, "source.azurecr.io/chart:v1", chart)
+	broken, err := mutate.AppendLayers(empty.Image, static.NewLayer(bytes.Repeat([]byte("no archive"), 100), types.OCILayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.pushTo(t, "source.azurecr.io/broken:v1", broken)
+	got := e.assessed(t, "Healthy", "not scanned: broken@sha256:")
+	if got.Properties.Status.Cause != "ScanFailed" || strings.Contains(got.Properties.AdditionalData["notScanned"], "chart") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestAdvisoriesMissing: a directory of advisories that is not there is an error at the start, and names it.
+func TestAdvisoriesMissing(t *testing.T) {
+	o := Options{State: stateDir, Advisories: filepath.Join(t.TempDir(), "nosuch")}
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), o.Advisories) {
+		t.Errorf("%v, want %s named", err, o.Advisories)
 	}
 }

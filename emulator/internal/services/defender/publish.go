@@ -150,6 +150,9 @@ func (s *Service) tagsOf(of image) []string {
 
 // retract takes back what was found in registries that the plan is not on for.
 func (s *Service) retract(ctx context.Context, planned map[string]azure.ResourceID) error {
+	if len(s.Cloud.State().OfType(azure.TypeAssessment)) == 0 {
+		return nil
+	}
 	return s.Cloud.Update(ctx, func(state *azure.State) (change azure.Change, _ error) {
 		for _, kind := range []string{azure.TypeAssessment, azure.TypeSubAssessment} {
 			for _, d := range state.OfType(kind) {

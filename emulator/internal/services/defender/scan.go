@@ -109,7 +109,7 @@ func judge(err error) error {
 	}
 	answer, ok := errors.AsType[*transport.Error](err)
 	if !ok {
-		return err
+		return err // nil too
 	}
 	switch answer.StatusCode {
 	case http.StatusNotFound:

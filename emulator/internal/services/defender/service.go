@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,7 +59,7 @@ func (i image) isAll() bool { return i.repository == "" }
 type record struct {
 	tags    []string
 	waiting bool      // in the queue, or being scanned
-	scanned time.Time // when it was last; zero is never
+	scanned time.Time // when that was last tried; zero is never
 	// failed is why it could not be scanned; nil if it could. A refusal of the registry is an *accessError.
 	failed error
 }
@@ -68,6 +69,9 @@ const (
 	maxWaiting    = 10_000
 	maxRemembered = 50_000
 )
+
+// patience is how long one image may take.
+const patience = 15 * time.Minute
 
 // rescanAfter is how long an image that is pulled again and again is not scanned again.
 const rescanAfter = 24 * time.Hour
@@ -124,12 +128,10 @@ func (s *Service) Happened(e agent.Event) {
 	defer s.mu.Unlock()
 	switch {
 	case e.Action == "delete":
-		if r := s.images[of]; r != nil {
-			s.enqueue(of, r)
-		}
+		s.enqueue(of, s.remember(of)) // to find that it is gone
 	case isImage(e.MediaType):
 		r := s.remember(of)
-		if r.note(e.Tag) || e.Time.Sub(r.scanned) > rescanAfter {
+		if r.note(e.Tag) || e.Action == "push" || e.Time.Sub(r.scanned) > rescanAfter {
 			s.enqueue(of, r)
 		}
 	}
@@ -143,13 +145,8 @@ func isImage(mediaType string) bool {
 
 // note adds a tag, and reports whether it is new.
 func (r *record) note(tag string) bool {
-	if tag == "" {
+	if tag == "" || slices.Contains(r.tags, tag) {
 		return false
-	}
-	for _, known := range r.tags {
-		if known == tag {
-			return false
-		}
 	}
 	r.tags = append(r.tags, tag)
 	return true
@@ -219,31 +216,36 @@ func (s *Service) handle(ctx context.Context, of image) {
 	registry, planned := s.planned[of.registry]
 	s.mu.Unlock()
 	if !planned {
-		s.finish(of, nil)
+		s.forget(of)
 		return
 	}
-	var findings []Finding
-	var err error
-	if of.isAll() {
-		err = s.survey(ctx, of.registry)
-	} else {
-		findings, err = s.scan(ctx, of)
-	}
+	findings, err := s.look(ctx, of)
 	if ctx.Err() != nil {
 		return
 	}
-	if errors.Is(err, errGone) {
+	switch {
+	case errors.Is(err, errGone):
 		s.forget(of)
-		err, findings = nil, nil
-	} else {
-		s.finish(of, err)
-	}
-	if err != nil {
+		err = nil
+	case err != nil:
 		s.Log.Warn("image not scanned", "registry", of.registry, "repository", of.repository, "digest", of.digest, "error", err)
+		fallthrough
+	default:
+		s.finish(of, err)
 	}
 	if err := s.publish(ctx, registry, report{image: of, findings: findings, failed: err}); err != nil {
 		s.Log.Error("findings not published", "registry", of.registry, "error", err)
 	}
+}
+
+// look scans an image, or looks through a registry.
+func (s *Service) look(ctx context.Context, of image) ([]Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if of.isAll() {
+		return nil, s.survey(ctx, of.registry)
+	}
+	return s.scan(ctx, of)
 }
 
 // finish notes that an image was handled.
@@ -251,10 +253,7 @@ func (s *Service) finish(of image, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.remember(of)
-	r.waiting, r.failed = false, err
-	if err == nil {
-		r.scanned = s.Cloud.Now()
-	}
+	r.waiting, r.failed, r.scanned = false, err, s.Cloud.Now()
 }
 
 func (s *Service) forget(of image) {

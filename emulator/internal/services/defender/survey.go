@@ -3,6 +3,7 @@ package defender
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,8 +39,9 @@ func (s *Service) survey(ctx context.Context, registry string) error {
 		return judge(err)
 	}
 	for _, repository := range repositories {
-		if err := s.surveyRepository(ctx, worker, logins, at.Repo(repository)); err != nil {
-			return judge(err)
+		err := judge(s.surveyRepository(ctx, worker, logins, at.Repo(repository)))
+		if err != nil && !errors.Is(err, errGone) {
+			return err
 		}
 	}
 	return nil
@@ -115,7 +117,7 @@ func (s *Service) note(in name.Repository, page []listed) {
 		}
 		of := image{registry, in.RepositoryStr(), m.Digest}
 		r := s.remember(of)
-		fresh := r.scanned.IsZero()
+		fresh := r.scanned.IsZero() || r.failed != nil
 		for _, tag := range m.Tags {
 			fresh = r.note(tag) || fresh
 		}
