@@ -180,8 +180,3 @@ func (b *build) platform(text string) (v1.Platform, error) {
 	}
 	return *p, nil
 }
-
-// Index builds the image once for each platform, and makes an index of the results. Its Close closes them all.
-func Index(ctx context.Context, o Options, platforms []v1.Platform) (IndexResult, error) {
-	return IndexResult{}, errors.New("not yet")
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,8 +77,12 @@ func caseOptions(t *testing.T, c *imagecase.Case) Options {
 			return image, nil
 		},
 	}
-	if os, architecture, given := strings.Cut(c.Platform, "/"); given {
-		o.Platform = v1.Platform{OS: os, Architecture: architecture}
+	if c.Platform != "" {
+		platform, err := v1.ParsePlatform(c.Platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Platform = *platform
 	}
 	for id, secret := range c.Secrets {
 		o.Secrets[id] = []byte(secret)

@@ -33,7 +33,7 @@ func (s *stage) configure(command instructions.Command) error {
 	case *instructions.StopSignalCommand:
 		return s.stopSignal(c.Signal)
 	case *instructions.HealthCheckCommand:
-		s.healthCheck(c)
+		return s.healthCheck(c)
 	case *instructions.ShellCommand:
 		s.config.Config.Shell = c.Shell
 	case *instructions.CmdCommand:
@@ -199,12 +199,17 @@ func isSignal(signal string) bool {
 	return slices.Contains(signals, name)
 }
 
-func (s *stage) healthCheck(c *instructions.HealthCheckCommand) {
+// healthCheck sets the check. The configuration that is written here has no member for the start interval.
+func (s *stage) healthCheck(c *instructions.HealthCheckCommand) error {
 	h := c.Health
+	if h.StartInterval != 0 {
+		return fmt.Errorf("HEALTHCHECK --start-interval needs Docker 25, which is not emulated")
+	}
 	s.config.Config.Healthcheck = &v1.HealthConfig{
 		Test: h.Test, Interval: h.Interval, Timeout: h.Timeout,
 		StartPeriod: h.StartPeriod, Retries: h.Retries,
 	}
+	return nil
 }
 
 // entrypoint sets the entry point. It drops a command that the stage has only inherited.

@@ -109,13 +109,3 @@ type Dependency struct {
 
 // Cache holds what instructions led to. It may be used by several builds at once.
 type Cache struct{}
-
-// IndexResult is what Index built.
-type IndexResult struct {
-	// Index is the index, in OCI's media type.
-	Index v1.ImageIndex
-	// Images are the results for the platforms, in their order.
-	Images []Result
-	// Close removes what the images are read from.
-	Close func() error
-}

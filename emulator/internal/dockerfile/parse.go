@@ -26,7 +26,7 @@ func parse(source []byte, limits Limits) (*file, error) {
 	}
 	syntax, err := parser.Parse(bytes.NewReader(source))
 	if err != nil {
-		return nil, parseError(err)
+		return nil, fmt.Errorf("failed to parse Dockerfile: %w", err)
 	}
 	if n := len(syntax.AST.Children); n > limits.Instructions {
 		return nil, limitError("instructions", int64(limits.Instructions))
@@ -49,15 +49,6 @@ func parse(source []byte, limits Limits) (*file, error) {
 
 // errNoStage says that there is no FROM, or something before it that does not belong there.
 var errNoStage = errors.New("no build stage in current context")
-
-// parseError says where the lines of a Dockerfile are no instructions.
-func parseError(err error) error {
-	var at *parser.LocationError
-	if errors.As(err, &at) && len(at.Locations) > 0 && len(at.Locations[0]) > 0 && !strings.HasPrefix(err.Error(), "file with no instructions") {
-		return fmt.Errorf("dockerfile parse error line %d: %w", at.Locations[0][0].Start.Line, err)
-	}
-	return fmt.Errorf("failed to parse Dockerfile: %w", err)
-}
 
 // add puts an instruction where it belongs.
 func (f *file) add(node *parser.Node) error {
@@ -83,20 +74,27 @@ func (f *file) add(node *parser.Node) error {
 	return nil
 }
 
+// parseInstruction reads an instruction. BuildKit's guesses at what was meant are left out: docker 20.10 makes none.
 func parseInstruction(node *parser.Node) (any, error) {
 	instruction, err := instructions.ParseInstruction(node)
 	var unknown *instructions.UnknownInstructionError
 	if errors.As(err, &unknown) {
 		return nil, fmt.Errorf("unknown instruction: %s", strings.ToUpper(unknown.Instruction))
 	}
-	return instruction, err
+	if err == nil {
+		return instruction, nil
+	}
+	if flag, is := strings.CutPrefix(err.Error(), "unknown flag: --"); is {
+		return nil, fmt.Errorf("Unknown flag: %s", strings.Fields(flag)[0]) //nolint:staticcheck // docker's words
+	}
+	return nil, err
 }
 
 // parseTrigger reads what ONBUILD left in an image.
 func parseTrigger(text string) (instructions.Command, error) {
 	syntax, err := parser.Parse(strings.NewReader(text))
 	if err != nil {
-		return nil, parseError(err)
+		return nil, err
 	}
 	if len(syntax.AST.Children) != 1 {
 		return nil, errors.New("onbuild trigger should be a single expression")
