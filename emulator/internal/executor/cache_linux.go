@@ -14,10 +14,11 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
 
 // maxLayer is the most that one layer may hold, in bytes.

@@ -132,12 +132,15 @@ func (c *chosen) probe(ctx context.Context) Executor {
 	return nothing{strings.Join(slices.Compact(why), "; ")}
 }
 
+// Network makes a network, if containers can be run here.
 func (c *chosen) Network(ctx context.Context, o NetworkOptions) (Network, error) {
 	return c.executor().Network(ctx, o)
 }
 
+// Status says what was chosen, after finding that out.
 func (c *chosen) Status() Status { return c.executor().Status() }
 
+// Close closes what was opened.
 func (c *chosen) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -153,11 +156,16 @@ func (c *chosen) Close() error {
 // nothing is the executor where containers cannot be run.
 type nothing struct{ why string }
 
+// Network is an *UnavailableError.
 func (n nothing) Network(context.Context, NetworkOptions) (Network, error) {
 	return nil, &UnavailableError{n.why}
 }
+
+// Status says why there is nothing.
 func (n nothing) Status() Status { return Status{Kind: None, Detail: n.why} }
-func (nothing) Close() error     { return nil }
+
+// Close has nothing to do.
+func (nothing) Close() error { return nil }
 
 // directory returns where an executor keeps its files, and whether it is a temporary directory to be removed.
 func (o Options) directory() (dir string, temporary bool, err error) {

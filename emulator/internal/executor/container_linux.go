@@ -11,11 +11,12 @@ import (
 	"sync"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sys/unix"
 )
 
 // container is one of a network.
@@ -158,7 +159,7 @@ func (c *container) follow() {
 		end.Code = 128 + int(unix.SIGKILL)
 	}
 	_ = c.order.conn.Close()
-	c.streams.finish()
+	c.streams.finish(0)
 	c.code, c.reason = end.Code, end.Reason
 	if c.reason == "" && c.code != 0 {
 		c.reason = c.group.reason()
@@ -244,7 +245,7 @@ func (c *container) Exec(ctx context.Context, p Process) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer o.conn.Close()
+	defer func() { _ = o.conn.Close() }()
 	a, err := o.answer(ctx)
 	if err == nil {
 		err = problem(a)
@@ -259,7 +260,7 @@ func (c *container) Exec(ctx context.Context, p Process) (int, error) {
 	if err := o.in.Decode(&end); err != nil {
 		return 0, errors.Join(ctx.Err(), errKeeper(err))
 	}
-	s.finish()
+	s.finish(drain)
 	return end.Code, nil
 }
 

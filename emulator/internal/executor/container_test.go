@@ -51,7 +51,7 @@ func TestProcess(t *testing.T) {
 			if c.spec != nil {
 				c.spec(&s)
 			}
-			code, err, out := run(t, n, s)
+			code, out, err := run(t, n, s)
 			if c.do == "suicide" {
 				c.code, c.want = code, out
 			}
@@ -68,7 +68,7 @@ func TestProcess(t *testing.T) {
 	} {
 		s := spec(i, nil, "id")
 		s.User = user
-		if code, err, out := run(t, n, s); code != 0 || err != nil || out != want {
+		if code, out, err := run(t, n, s); code != 0 || err != nil || out != want {
 			t.Errorf("user %s: %d %q %v, want %q", user, code, out, err, want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestStartFails(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			s := spec(i, nil, "echo")
 			c.spec(&s)
-			if _, err, _ := run(t, n, s); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, _, err := run(t, n, s); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
 		})
@@ -225,7 +225,7 @@ func TestMounts(t *testing.T) {
 	}
 	s := spec(image(t), nil, strings.Fields("cat /w/private then write /w/made x then cat /w/made then append /only/file z")...)
 	s.Mounts = []Mount{{From: dir, To: "/w"}, {To: "/w/memory"}, {From: private, To: "/only/file", ReadOnly: true}}
-	code, err, out := run(t, n, s)
+	code, out, err := run(t, n, s)
 	if want := "root's ownxerror: open /only/file: read-only file system\n"; code != 1 || err != nil || out != want {
 		t.Errorf("%d %q %v, want %q", code, out, err, want)
 	}

@@ -175,7 +175,7 @@ func spec(i v1.Image, out io.Writer, args ...string) Spec {
 }
 
 // run runs the guest in a container to its end.
-func run(t testing.TB, n Network, s Spec) (int, error, string) { //nolint:revive // a test reads better so
+func run(t testing.TB, n Network, s Spec) (int, string, error) {
 	t.Helper()
 	out := &output{}
 	s.Stdout, s.Stderr = out, out
@@ -183,10 +183,10 @@ func run(t testing.TB, n Network, s Spec) (int, error, string) { //nolint:revive
 	defer cancel()
 	c, err := n.Start(ctx, s)
 	if err != nil {
-		return -1, err, ""
+		return -1, "", err
 	}
 	code, err := c.Wait(ctx)
-	return code, err, out.String()
+	return code, out.String(), err
 }
 
 // certificate is an authority.

@@ -93,7 +93,7 @@ func (g *gateway) accept(l net.Listener, port int) {
 			return
 		}
 		g.served.Go(func() {
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			select {
 			case g.slots <- struct{}{}:
 				defer func() { <-g.slots }()

@@ -121,9 +121,11 @@ func (g *groups) try(at, kind string, options []string) {
 		got, _ := os.ReadFile(filepath.Join(h.root, "cgroup.subtree_control"))
 		h.controllers = common(strings.Fields(string(got)))
 	}
-	if len(h.controllers) > 0 {
-		g.hierarchies = append(g.hierarchies, h)
+	if len(h.controllers) == 0 { // such as in a group that has processes of its own
+		_ = os.Remove(h.root)
+		return
 	}
+	g.hierarchies = append(g.hierarchies, h)
 }
 
 func common(names []string) []string {

@@ -11,10 +11,12 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"github.com/acrlocal/acrlocal/emulator/internal/handover"
-	"golang.org/x/sys/unix"
 )
 
 // keeper is the outer end of a sandbox keeper.
@@ -69,7 +71,7 @@ func (k *keeper) prepare(n *namespaces) (inner []*os.File, err error) {
 	k.control = control
 	// The binary is handed over open: whoever the keeper is need not find the way to it.
 	k.cmd = &exec.Cmd{
-		Path: "/proc/self/fd/4", Args: append(append([]string{"acrlocal"}, n.options.ChildArguments...), sandbox.RoleKeeper), Env: []string{},
+		Path: "/proc/self/fd/4", Args: append(append([]string{"acrlocal"}, n.options.ChildArguments...), sandbox.RoleKeeper), Env: []string{childMark + "=keeper"},
 		ExtraFiles: []*os.File{talk, binary}, SysProcAttr: n.ids.attributes(), Stderr: k.stderr,
 	}
 	return []*os.File{talk, binary}, nil
@@ -93,7 +95,15 @@ func (k *keeper) live(dir *os.File, started chan<- error) {
 	close(k.ended)
 }
 
+// childMark is a variable that a keeper has: a program that does not know that it is one must not start others.
+const childMark = "ACRLOCAL_CONTAINER_CHILD"
+
+// greeting is how long a keeper may take to answer. One that does not is a program that did not call Child.
+const greeting = 10 * time.Second
+
 func (k *keeper) greet(ctx context.Context, hello sandbox.Hello) ([]*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, greeting)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = k.control.Close() })
 	defer stop()
 	message, err := json.Marshal(hello)
@@ -106,7 +116,7 @@ func (k *keeper) greet(ctx context.Context, hello sandbox.Hello) ([]*os.File, er
 	answer := make([]byte, 64<<10)
 	n, sockets, err := handover.Receive(k.control, answer)
 	if err != nil {
-		return nil, fmt.Errorf("the keeper of the network ended: %w", err)
+		return nil, fmt.Errorf("the keeper of the network did not answer: does this program call emulator.Main first? (%w)", errors.Join(ctx.Err(), err))
 	}
 	var w sandbox.Welcome
 	if err := json.Unmarshal(answer[:n], &w); err != nil {
@@ -166,7 +176,7 @@ func (k *keeper) ask(ctx context.Context, o sandbox.Order, files ...*os.File) (s
 	if err != nil {
 		return sandbox.Answer{}, err
 	}
-	defer g.conn.Close()
+	defer func() { _ = g.conn.Close() }()
 	return g.answer(ctx)
 }
 

@@ -8,10 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
 
 // diff has the keeper write what a container changed, into a file of the network.
@@ -29,12 +30,10 @@ func (w *network) diff(ctx context.Context, c *container) (v1.Layer, error) {
 	if err == nil {
 		err = a.Err()
 	}
-	if err != nil {
-		_ = reader.Close()
-		<-copied
-		return nil, err
+	if copyErr := <-copied; err == nil {
+		err = copyErr
 	}
-	if err := <-copied; err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return partial.UncompressedToLayer(l)

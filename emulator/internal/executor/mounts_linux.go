@@ -5,8 +5,9 @@ import (
 	"os"
 	"path"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
 
 // mountings prepares mounts. Where containers have users of their own, a mount of the machine is opened here, with the

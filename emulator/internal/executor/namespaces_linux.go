@@ -8,8 +8,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
 
 // Child is what a program calls that was started with Options.ChildArguments; args are what follows them. It returns only if
@@ -31,6 +32,9 @@ type namespaces struct {
 
 // openNamespaces makes a first network, to see whether that can be done here.
 func openNamespaces(ctx context.Context, o Options) (Executor, error) {
+	if os.Getenv(childMark) != "" {
+		return nil, &UnavailableError{"this process was started as a child of an emulator: its program must call emulator.Main first"}
+	}
 	n := &namespaces{options: o, ids: whoseIDs(), networks: map[*network]bool{}}
 	slot, err := openSlot(o, n.ids)
 	if err != nil {
@@ -49,7 +53,7 @@ func (n *namespaces) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	a, err := w.keeper.ask(ctx, sandbox.Order{Probe: w.next("probe")})
 	if err == nil {
 		err = a.Err()

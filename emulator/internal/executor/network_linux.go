@@ -13,10 +13,11 @@ import (
 	"slices"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // network is a keeper, the containers in it, and what serves them.

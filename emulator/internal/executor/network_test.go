@@ -72,7 +72,7 @@ func TestNetwork(t *testing.T) {
 				return
 			}
 			began := time.Now()
-			_, err, out := run(t, n, spec(i, nil, strings.Fields(c.do)...))
+			_, out, err := run(t, n, spec(i, nil, strings.Fields(c.do)...))
 			if err != nil || !strings.Contains(out, c.want) {
 				t.Errorf("%s: %q %v, want %q", c.do, out, err, c.want)
 			}
@@ -88,11 +88,11 @@ func TestNetwork(t *testing.T) {
 	}
 	twin := spec(i, nil, "echo")
 	twin.Name = "WEB"
-	if _, err, _ := run(t, n, twin); err == nil || !strings.Contains(err.Error(), `has a container "web" already`) {
+	if _, _, err := run(t, n, twin); err == nil || !strings.Contains(err.Error(), `has a container "web" already`) {
 		t.Errorf("two containers of one name: %v", err)
 	}
 	c.Stop(0)
-	if _, err, out := run(t, n, spec(i, nil, "lookup", "web")); err != nil || out != "no such host\n" {
+	if _, out, err := run(t, n, spec(i, nil, "lookup", "web")); err != nil || out != "no such host\n" {
 		t.Errorf("a container that has ended: %q %v", out, err)
 	}
 }
@@ -105,17 +105,17 @@ func TestNetworksAreApart(t *testing.T) {
 	web.Name = "web"
 	_, out := start(t, one, web)
 	await(t, out, "ready")
-	if _, err, out := run(t, one, spec(i, nil, "get", "172.18.0.2:80")); err != nil || out != "the web\n" {
+	if _, out, err := run(t, one, spec(i, nil, "get", "172.18.0.2:80")); err != nil || out != "the web\n" {
 		t.Errorf("in its own network: %q %v", out, err)
 	}
 	_, out = start(t, two, spec(i, nil, "sleep", "100")) // takes the same address in the other network
 	await(t, out, "ready")
 	for _, do := range []string{"get 172.18.0.2:80", "lookup web"} {
-		if _, err, out := run(t, two, spec(i, nil, strings.Fields(do)...)); err != nil || strings.Contains(out, "the web") {
+		if _, out, err := run(t, two, spec(i, nil, strings.Fields(do)...)); err != nil || strings.Contains(out, "the web") {
 			t.Errorf("%s from the other network: %q %v", do, out, err)
 		}
 	}
-	if _, err, out := run(t, two, spec(i, nil, "get", "169.254.169.254:80")); err != nil || !strings.Contains(out, "error") {
+	if _, out, err := run(t, two, spec(i, nil, "get", "169.254.169.254:80")); err != nil || !strings.Contains(out, "error") {
 		t.Errorf("a network that leads nowhere: %q %v", out, err)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 )
 
 // maxSlots is how many emulators share a directory.

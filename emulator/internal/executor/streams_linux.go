@@ -20,8 +20,8 @@ type streams struct {
 	copies       sync.WaitGroup
 }
 
-// drain is how long output is awaited of a program that has ended but left others that hold its streams.
-const drain = 250 * time.Millisecond
+// drain is how long output is awaited of a program that was run in a container and has ended, but left others there.
+const drain = 2 * time.Second
 
 // openStreams makes the streams of a process, and gives the program's ends to the container's root, so that it can open
 // them again, as /dev/stdout.
@@ -136,22 +136,13 @@ func (s *streams) copyOut(to io.Writer, from *os.File) {
 	})
 }
 
-// finish waits until all that the program wrote is copied.
-func (s *streams) finish() {
-	done := make(chan struct{})
-	go func() {
-		s.copies.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(drain)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return
-	case <-timer.C:
+// finish waits until all that the program wrote is copied. With a patience, it does not wait longer for others that the
+// program left behind and that hold its streams.
+func (s *streams) finish(patience time.Duration) {
+	if patience > 0 {
+		defer time.AfterFunc(patience, s.close).Stop()
 	}
-	s.close()
-	<-done
+	s.copies.Wait()
 }
 
 // close closes our ends.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/handover"
 )
 
 // IsolatedChild is the entry of a program that RunOptions.Executable names with RunOptions.ChildArguments: in namespaces
@@ -22,9 +25,13 @@ import (
 func IsolatedChild(args []string) error {
 	runtime.LockOSThread() // capabilities belong to threads
 	unix.CloseOnExec(controlFD)
-	command, p, err := receivePlan(args)
+	control, err := handover.Conn(os.NewFile(controlFD, "control"))
 	if err != nil {
-		return failed(err)
+		return fmt.Errorf("not started by acrlocal from --isolated: %w", err)
+	}
+	command, p, err := receivePlan(control, args)
+	if err != nil {
+		return failed(control, err)
 	}
 	sockets, err := p.makeNetwork()
 	if err == nil {
@@ -34,25 +41,23 @@ func IsolatedChild(args []string) error {
 		err = dropCapabilities()
 	}
 	if err != nil {
-		return failed(err)
+		return failed(control, err)
 	}
-	if err := send(report{}, sockets...); err != nil {
+	if err := send(control, report{}, sockets...); err != nil {
 		return err
 	}
-	for _, fd := range sockets {
-		_ = unix.Close(fd)
-	}
+	handover.CloseAll(sockets)
 	if len(p.Dockerd) > 0 {
 		return p.supervise(command, args)
 	}
 	return syscall.Exec(command, args, os.Environ())
 }
 
-func receivePlan(args []string) (command string, p plan, err error) {
+func receivePlan(control *net.UnixConn, args []string) (command string, p plan, err error) {
 	message := make([]byte, 64<<10)
-	n, err := unix.Read(controlFD, message)
+	n, _, err := handover.Receive(control, message)
 	if err != nil {
-		return "", p, fmt.Errorf("not started by acrlocal from --isolated: %w", err)
+		return "", p, err
 	}
 	if err := json.Unmarshal(message[:n], &p); err != nil {
 		return "", p, err
@@ -65,42 +70,38 @@ func receivePlan(args []string) (command string, p plan, err error) {
 }
 
 // failed reports a failure to the other side.
-func failed(err error) error {
-	_ = send(report{Problem: err.Error()})
+func failed(control *net.UnixConn, err error) error {
+	_ = send(control, report{Problem: err.Error()})
 	return err
 }
 
-func send(r report, sockets ...int) error {
+func send(control *net.UnixConn, r report, sockets ...*os.File) error {
 	message, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	var rights []byte
-	if len(sockets) > 0 {
-		rights = unix.UnixRights(sockets...)
-	}
-	return unix.Sendmsg(controlFD, message, rights, nil, 0)
+	return handover.Send(control, message, sockets...)
 }
 
 // makeNetwork brings the loopback interface up, gives it the address of IMDS, and listens: on every port of the plan and
 // for DNS questions. All 127.0.0.0/8 is there by itself.
-func (p plan) makeNetwork() ([]int, error) {
+func (p plan) makeNetwork() ([]*os.File, error) {
 	if err := loopback(); err != nil {
 		return nil, fmt.Errorf("loopback interface: %w", err)
 	}
-	var sockets []int
+	var sockets []*os.File
 	for _, port := range p.Ports {
 		fd, err := listen(unix.SOCK_STREAM, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)))
 		if err != nil {
 			return nil, fmt.Errorf("port %d: %w", port, err)
 		}
-		sockets = append(sockets, fd)
+		sockets = append(sockets, os.NewFile(uintptr(fd), "listener"))
 	}
 	fd, err := listen(unix.SOCK_DGRAM, netip.MustParseAddrPort("127.0.0.1:53"))
 	if err != nil {
 		return nil, fmt.Errorf("names: %w", err)
 	}
-	return append(sockets, fd), nil
+	return append(sockets, os.NewFile(uintptr(fd), "names")), nil
 }
 
 func loopback() error {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/handover"
 )
 
 // controlFD is the file descriptor at which an isolated child finds its end of the control socket.
@@ -53,7 +54,7 @@ func runIsolated(ctx context.Context, o RunOptions, relay *Relay, env []string) 
 	if err := i.prepare(o); err != nil {
 		return 0, fmt.Errorf("isolated: %w", err)
 	}
-	control, inner, err := socketPair()
+	control, inner, err := handover.Pair(unix.SOCK_SEQPACKET)
 	if err != nil {
 		return 0, fmt.Errorf("isolated: %w", err)
 	}
@@ -125,21 +126,6 @@ func namespaces(processes bool) *syscall.SysProcAttr {
 	return attr
 }
 
-func socketPair() (outer *net.UnixConn, inner *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	file := os.NewFile(uintptr(fds[0]), "control")
-	defer func() { _ = file.Close() }()
-	c, err := net.FileConn(file)
-	if err != nil {
-		_ = unix.Close(fds[1])
-		return nil, nil, err
-	}
-	return c.(*net.UnixConn), os.NewFile(uintptr(fds[1]), "control"), nil
-}
-
 // serve sends the child its plan, takes its sockets, and serves them.
 func (i *isolation) serve(ctx context.Context, control *net.UnixConn) error {
 	stop := context.AfterFunc(ctx, func() { _ = control.Close() })
@@ -152,7 +138,7 @@ func (i *isolation) serve(ctx context.Context, control *net.UnixConn) error {
 		return err
 	}
 	files, err := receive(control)
-	defer closeAll(files)
+	defer handover.CloseAll(files)
 	if err != nil {
 		return err
 	}
@@ -178,44 +164,19 @@ func (i *isolation) serve(ctx context.Context, control *net.UnixConn) error {
 
 // receive reads the child's report and its sockets.
 func receive(control *net.UnixConn) ([]*os.File, error) {
-	message, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(64*4))
-	n, oobn, _, _, err := control.ReadMsgUnix(message, oob)
-	if err != nil || n == 0 {
-		return nil, fmt.Errorf("the child ended before its network was made: %w", errors.Join(err, io.EOF))
+	message := make([]byte, 4096)
+	n, files, err := handover.Receive(control, message)
+	if err != nil {
+		return files, fmt.Errorf("the child ended before its network was made: %w", err)
 	}
 	var said report
 	if err := json.Unmarshal(message[:n], &said); err != nil {
-		return nil, err
+		return files, err
 	}
 	if said.Problem != "" {
-		return nil, errors.New(said.Problem)
-	}
-	return filesIn(oob[:oobn])
-}
-
-func filesIn(oob []byte) ([]*os.File, error) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil, err
-	}
-	var files []*os.File
-	for i := range messages {
-		fds, err := unix.ParseUnixRights(&messages[i])
-		if err != nil {
-			return files, err
-		}
-		for _, fd := range fds {
-			unix.CloseOnExec(fd)
-			files = append(files, os.NewFile(uintptr(fd), "isolated"))
-		}
+		return files, errors.New(said.Problem)
 	}
 	return files, nil
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		_ = f.Close()
-	}
 }
 
 // accept serves the connections to one port inside: each goes to the host whose address was dialled.

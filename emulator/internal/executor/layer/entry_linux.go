@@ -98,7 +98,7 @@ func (u *unpacker) directory(h *tar.Header, p place, opaque bool) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if opaque {
 		if err := setXattr(fd, ".", opaqueXattr, []byte("y")); err != nil {
 			return err
@@ -165,7 +165,7 @@ func (u *unpacker) link(h *tar.Header, p place) error {
 	if err != nil {
 		return fmt.Errorf("hard link to %.200q: %w", h.Linkname, err)
 	}
-	defer unix.Close(parent)
+	defer func() { _ = unix.Close(parent) }()
 	if err := unix.Linkat(parent, base, p.parent, p.base, 0); err != nil {
 		return fmt.Errorf("hard link to %.200q: %w", h.Linkname, err)
 	}

@@ -71,7 +71,7 @@ func removeAt(dir int, base string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(top)
+	defer func() { _ = unix.Close(top) }()
 	moved, pending := 0, []string{"."}
 	for len(pending) > 0 {
 		name := pending[0]

@@ -162,7 +162,7 @@ func (u *unpacker) makeAll(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(parent)
+	defer func() { _ = unix.Close(parent) }()
 	if u.left.Entries--; u.left.Entries < 0 || strings.Count(dir, "/") > maxDepth {
 		return fmt.Errorf("%w: directories", ErrTooLarge)
 	}

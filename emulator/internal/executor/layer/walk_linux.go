@@ -61,7 +61,7 @@ func descend(f found, depth int, visit func(found) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	return walkAt(fd, f.path, depth+1, visit)
 }
 

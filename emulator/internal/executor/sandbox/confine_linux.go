@@ -27,7 +27,7 @@ var limits = []struct {
 	soft, max uint64
 }{
 	{unix.RLIMIT_CORE, 0, 0},
-	{unix.RLIMIT_NOFILE, 1 << 10, 1 << 16},
+	{unix.RLIMIT_NOFILE, 1 << 16, 1 << 16},
 	{unix.RLIMIT_MEMLOCK, 64 << 10, 64 << 10},
 	{unix.RLIMIT_MSGQUEUE, 800 << 10, 800 << 10},
 	{unix.RLIMIT_SIGPENDING, 4 << 10, 4 << 10},

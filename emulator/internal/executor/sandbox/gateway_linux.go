@@ -85,7 +85,7 @@ func listen(ports []int) ([]*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	f, err := c.(*net.UDPConn).File()
 	return append(sockets, f), err
 }

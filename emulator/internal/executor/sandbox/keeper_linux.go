@@ -8,9 +8,10 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"github.com/acrlocal/acrlocal/emulator/internal/handover"
-	"golang.org/x/sys/unix"
 )
 
 // controlFD is the socket that a keeper is started with. After it comes this binary, for the kernel alone.
@@ -114,7 +115,7 @@ func (k *keeper) take(files []*os.File) {
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	j := &job{conn: c, in: json.NewDecoder(c), out: json.NewEncoder(c), files: files}
 	var o Order
 	if err := j.in.Decode(&o); err == nil {

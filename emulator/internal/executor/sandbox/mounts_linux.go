@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 )
 
 const guarded = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -33,8 +34,12 @@ var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
 
 // deviceLinks are names below /dev that every program expects.
 var deviceLinks = [][2]string{
-	{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
-	{"pts/ptmx", "ptmx"}, {"/proc/kcore", "core"},
+	{"/proc/self/fd", "fd"},
+	{"/proc/self/fd/0", "stdin"},
+	{"/proc/self/fd/1", "stdout"},
+	{"/proc/self/fd/2", "stderr"},
+	{"pts/ptmx", "ptmx"},
+	{"/proc/kcore", "core"},
 }
 
 // masked are paths of the kernel that say or do too much; they are hidden, as Docker hides them (moby, oci/defaults.go).
@@ -98,7 +103,7 @@ func (i *initiation) inRoot(name string, do func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	return do(fd)
 }
 
@@ -159,14 +164,14 @@ func (i *initiation) mountPlanned() error {
 func (m Mounting) attach(at int) error {
 	tree := m.Tree
 	if tree < 0 && m.From == "" {
-		return unix.Mount("tmpfs", layer.Magic(at), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size=50%")
+		return unix.Mount("tmpfs", layer.Magic(at), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size=1g")
 	}
 	if tree < 0 {
 		fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.From, err)
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		tree = fd
 	}
 	set := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NODEV}

@@ -11,8 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"golang.org/x/sys/unix"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 )
 
 // Where a container finds the authority that it is to trust.
@@ -86,7 +87,7 @@ func overlay(lower []string, upper, work string) error {
 
 // probe tries in a new directory whether overlays can be mounted there and hold what is needed.
 func probe(dir string) error {
-	defer layer.Remove(dir)
+	defer func() { _ = layer.Remove(dir) }()
 	for _, name := range []string{"", UpperDir, workDir, "0", rootDir} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			return err
@@ -111,7 +112,7 @@ func (i *initiation) makeExtra() error {
 	if err := i.openRoot(); err != nil {
 		return err
 	}
-	defer unix.Close(i.root)
+	defer func() { _ = unix.Close(i.root) }()
 	for _, dir := range []string{"/proc", "/sys", "/dev"} {
 		if err := i.make(dir, true); err != nil {
 			return err
@@ -178,7 +179,7 @@ func (i *initiation) makeIn(dir, base string, directory bool) (target string, er
 	if err != nil {
 		return "", err
 	}
-	defer unix.Close(parent)
+	defer func() { _ = unix.Close(parent) }()
 	link := make([]byte, unix.PathMax)
 	if n, err := unix.Readlinkat(parent, base, link); err == nil {
 		return i.follow(parent, string(link[:n]))
@@ -263,7 +264,7 @@ func (i *initiation) rewrite(name string, change func([]byte) []byte) error {
 	if err != nil {
 		return wrap(name, err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	var before unix.Stat_t
 	if err := unix.Fstat(fd, &before); err != nil {
 		return wrap(name, err)

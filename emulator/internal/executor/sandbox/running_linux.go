@@ -12,9 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"github.com/acrlocal/acrlocal/emulator/internal/handover"
-	"golang.org/x/sys/unix"
 )
 
 // running is a container, or a program beside one, that the keeper has started.
@@ -54,7 +55,7 @@ func (k *keeper) start(role string, j *job, attr *syscall.SysProcAttr, more ...*
 // instruct sends the plan and waits until the process has become the program: what it tells first is an answer, and what
 // it tells after that a problem.
 func (r *running) instruct(plan any) (Answer, error) {
-	defer r.talk.Close()
+	defer func() { _ = r.talk.Close() }()
 	if err := json.NewEncoder(r.talk).Encode(plan); err != nil {
 		return Answer{}, err
 	}
