@@ -82,7 +82,7 @@ func (y *copying) clone(ctx context.Context, repository string, keep bool) ([]it
 	if y.Clone == nil {
 		return nil, fmt.Errorf("%s: Git repositories cannot be reached from this build", repository)
 	}
-	dir, err := os.MkdirTemp(y.scratch, "git-*")
+	dir, err := os.MkdirTemp(y.scratch.dir, "git-*")
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (y *copying) download(ctx context.Context, source string, c *instructions.A
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSpill(y.scratch)
+	s, err := y.scratch.spill()
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (y *copying) download(ctx context.Context, source string, c *instructions.A
 		return nil, err
 	}
 	open, err := s.add(io.TeeReader(io.LimitReader(file.Body, y.Limits.Bytes+1), sum))
-	if err = errors.Join(err, s.file.Close()); err != nil {
+	if err = errors.Join(err, s.Close()); err != nil {
 		return nil, err
 	}
 	if s.size > y.Limits.Bytes {
@@ -204,13 +204,13 @@ func (y *copying) extract(i item, dest string) error {
 	if err != nil {
 		return err
 	}
-	s, err := newSpill(y.scratch)
+	s, err := y.scratch.spill()
 	if err != nil {
 		return err
 	}
 	below := treeAt(y.to.at(base))
 	u := unpacking{tree: below, limits: y.Limits, own: map[string]bool{}, content: func(_ *tar.Header, r io.Reader) (opener, error) { return s.add(r) }}
-	err = errors.Join(u.all(plain), s.file.Close())
+	err = errors.Join(u.all(plain), s.Close())
 	for name := range below.changed {
 		whole := clean(path.Join(base, name))
 		y.to.opaque[whole] = below.opaque[name] && !y.to.changed[whole]

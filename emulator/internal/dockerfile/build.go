@@ -22,7 +22,7 @@ type build struct {
 	Options
 	*file
 	progress progress
-	scratch  string
+	scratch  *scratch
 	files    *scan
 	// global are the values of the arguments before the first FROM, and of those that tell platforms.
 	global map[string]string
@@ -38,19 +38,19 @@ type build struct {
 // Build builds an image. The error is for people, in docker's words where docker has any.
 func Build(ctx context.Context, o Options) (Result, error) {
 	o = o.withDefaults()
-	scratch, err := os.MkdirTemp(o.Scratch, "build-*")
+	dir, err := os.MkdirTemp(o.Scratch, "build-*")
 	if err != nil {
 		return Result{}, err
 	}
 	b := &build{
-		Options: o, progress: progress{o.Progress}, scratch: scratch,
+		Options: o, progress: progress{o.Progress}, scratch: &scratch{dir: dir, limit: o.Limits.Bytes},
 		built: map[int]*stage{}, foreign: map[string]*foreign{}, unread: map[string]bool{},
 	}
 	result, err := b.run(ctx)
 	if err != nil {
-		return Result{}, errors.Join(err, os.RemoveAll(scratch))
+		return Result{}, errors.Join(err, os.RemoveAll(dir))
 	}
-	result.Close = func() error { return os.RemoveAll(scratch) }
+	result.Close = func() error { return os.RemoveAll(dir) }
 	return result, nil
 }
 
@@ -62,7 +62,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Platform.Architecture, runtime.GOARCH)
 	setDefault(&o.Limits.Dockerfile, 1<<20)
 	setDefault(&o.Limits.Instructions, 2000)
-	setDefault(&o.Limits.Files, 1_000_000)
+	setDefault(&o.Limits.Files, 500_000)
 	setDefault(&o.Limits.Bytes, 16<<30)
 	setDefault(&o.Limits.Word, 1<<20)
 	if o.Progress == nil {

@@ -48,15 +48,15 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) { return gunzip(l.file) }
 
 // layerWriter compresses and hashes what is written, in one pass.
 type layerWriter struct {
-	file          *os.File
+	file          *scratchFile
 	buffer        *bufio.Writer
 	gzip          *gzip.Writer
 	plain, zipped hash.Hash
 	size          int64
 }
 
-func newLayerWriter(dir string) (*layerWriter, error) {
-	file, err := os.CreateTemp(dir, "layer-*.tar.gz")
+func newLayerWriter(s *scratch) (*layerWriter, error) {
+	file, err := s.create("layer-*.tar.gz")
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (w *layerWriter) Write(p []byte) (int, error) {
 func (w *layerWriter) finish() (*layer, error) {
 	err := errors.Join(w.gzip.Close(), w.buffer.Flush(), w.file.Close())
 	l := &layer{
-		file:   w.file.Name(),
+		file:   w.file.name(),
 		diffID: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(w.plain.Sum(nil))},
 		digest: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(w.zipped.Sum(nil))},
 		size:   w.size,
@@ -97,11 +97,11 @@ func (w *layerWriter) finish() (*layer, error) {
 }
 
 // layer writes what changed since the last one; nil if nothing did.
-func (t *tree) layer(dir string) (*layer, error) {
+func (t *tree) layer(s *scratch) (*layer, error) {
 	if len(t.changed) == 0 {
 		return nil, nil
 	}
-	w, err := newLayerWriter(dir)
+	w, err := newLayerWriter(s)
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,7 @@ package dockerfile
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -61,11 +59,11 @@ func (m *mounting) bind(ctx context.Context, mount *instructions.Mount) (string,
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(m.scratch, "bind-*")
+	dir, err := os.MkdirTemp(m.scratch.dir, "bind-*")
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, "root"), n.write(dir, "root")
+	return filepath.Join(dir, "root"), m.scratch.write(n, dir, "root")
 }
 
 // cache is a directory that the RUNs of a build have in common.
@@ -74,7 +72,7 @@ func (m *mounting) cache(ctx context.Context, mount *instructions.Mount, target 
 	if id == "" {
 		id = path.Clean(target)
 	}
-	dir := filepath.Join(m.scratch, "cache-"+digestOf(id)[:32])
+	dir := filepath.Join(m.scratch.dir, "cache-"+digestOf(id)[:32])
 	if _, err := os.Lstat(dir); err == nil {
 		return dir, nil
 	}
@@ -92,7 +90,7 @@ func (m *mounting) cache(ctx context.Context, mount *instructions.Mount, target 
 	root.kind = tar.TypeDir
 	setAttributes(&root, mount)
 	content = &node{inode: &root, children: content.children}
-	return dir, content.write(m.scratch, filepath.Base(dir))
+	return dir, m.scratch.write(content, m.scratch.dir, filepath.Base(dir))
 }
 
 // setAttributes gives a file the owner and the mode that a mount asks for.
@@ -146,7 +144,7 @@ func (m *mounting) secret(mount *instructions.Mount, target string) error {
 
 // file writes a file of its own to the scratch directory.
 func (m *mounting) file(content string, mode int64, o owner) (string, error) {
-	dir, err := os.MkdirTemp(m.scratch, "file-*")
+	dir, err := os.MkdirTemp(m.scratch.dir, "file-*")
 	if err != nil {
 		return "", err
 	}
@@ -155,51 +153,4 @@ func (m *mounting) file(content string, mode int64, o owner) (string, error) {
 		return "", err
 	}
 	return name, own(name, &inode{mode: mode, uid: o.uid, gid: o.gid})
-}
-
-// write makes the files of a node on the machine, below a directory that is there. Devices are left out.
-func (n *node) write(dir, name string) (err error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	return n.walk(func(rel string, n *node) error { return n.create(root, path.Join(name, rel)) })
-}
-
-func (n *node) create(root *os.Root, name string) error {
-	switch n.kind {
-	case tar.TypeDir:
-		if err := root.Mkdir(name, 0o700); err != nil {
-			return err
-		}
-	case tar.TypeSymlink:
-		return root.Symlink(n.target, name)
-	case tar.TypeReg:
-		file, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(n.copyTo(file), file.Close()); err != nil {
-			return err
-		}
-	default:
-		return nil
-	}
-	return own(filepath.Join(root.Name(), name), n.inode)
-}
-
-// own gives a file of the scratch directory, which is no link, its owner and mode. Without the right to give files away they
-// stay this process's own.
-func own(name string, in *inode) error {
-	if err := os.Chown(name, in.uid, in.gid); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	mode := fs.FileMode(in.mode & 0o777)
-	for bit, flag := range map[int64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if in.mode&bit != 0 {
-			mode |= flag
-		}
-	}
-	return os.Chmod(name, mode)
 }

@@ -77,9 +77,10 @@ type Limits struct {
 	Dockerfile int64
 	// Instructions is how many instructions there may be, triggers of base images included; by default 2,000.
 	Instructions int
-	// Files is how many files the context, a layer or an image may have, by default a million.
+	// Files is how many files the context, a layer or an image may have, by default 500,000.
 	Files int
-	// Bytes is how much the context, a layer or an archive that ADD extracts may have, by default 16 GiB.
+	// Bytes is how much the context, a layer, an archive that ADD extracts, and all files that the build itself writes may have,
+	// by default 16 GiB.
 	Bytes int64
 	// Word is how long a word may become by expansion, in bytes; by default 1 MiB.
 	Word int

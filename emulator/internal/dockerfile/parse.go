@@ -85,7 +85,8 @@ func parseInstruction(node *parser.Node) (any, error) {
 		return instruction, nil
 	}
 	if flag, is := strings.CutPrefix(err.Error(), "unknown flag: --"); is {
-		return nil, fmt.Errorf("Unknown flag: %s", strings.Fields(flag)[0]) //nolint:staticcheck // docker's words
+		word, _, _ := strings.Cut(flag, " ")
+		return nil, fmt.Errorf("Unknown flag: %s", word) //nolint:staticcheck // docker's words
 	}
 	return nil, err
 }

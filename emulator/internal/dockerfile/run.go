@@ -180,7 +180,7 @@ func (s *stage) keep(changes v1.Layer) (l *layer, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.file.Close(), os.Remove(w.file.Name()))
+			err = errors.Join(err, w.file.Close(), os.Remove(w.file.name()))
 		}
 	}()
 	if len(s.config.Config.Volumes) == 0 {

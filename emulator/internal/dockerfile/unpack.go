@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 	"sync"
@@ -47,7 +46,7 @@ func (b *build) apply(t *tree, l v1.Layer) error {
 		return err
 	}
 	defer stream.Close() //nolint:errcheck // it is only read
-	kept := &contents{layer: l, dir: b.scratch}
+	kept := &contents{layer: l, scratch: b.scratch}
 	u := unpacking{tree: t, limits: b.Limits, content: kept.next, layer: true, own: map[string]bool{}}
 	if err := u.all(stream); err != nil {
 		return err
@@ -154,12 +153,12 @@ func (u *unpacking) hideLower(dir string) {
 
 // contents are the files of a layer, one after the other in a file of the scratch directory, written when one is needed.
 type contents struct {
-	layer v1.Layer
-	dir   string
-	size  int64
-	once  sync.Once
-	file  string
-	err   error
+	layer   v1.Layer
+	scratch *scratch
+	size    int64
+	once    sync.Once
+	file    string
+	err     error
 }
 
 // next returns what opens the next file.
@@ -182,16 +181,16 @@ func (c *contents) write() (name string, err error) {
 		return "", err
 	}
 	defer stream.Close() //nolint:errcheck // it is only read
-	s, err := newSpill(c.dir)
+	s, err := c.scratch.spill()
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, s.file.Close()) }()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	archive := tar.NewReader(stream)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return s.file.Name(), nil
+			return s.name(), nil
 		}
 		if err == nil && header.Typeflag == tar.TypeReg {
 			_, err = s.add(archive)
@@ -200,37 +199,4 @@ func (c *contents) write() (name string, err error) {
 			return "", err
 		}
 	}
-}
-
-// spill is a file of the scratch directory that contents are written to, one after the other.
-type spill struct {
-	file *os.File
-	size int64
-}
-
-func newSpill(dir string) (*spill, error) {
-	file, err := os.CreateTemp(dir, "contents-*")
-	return &spill{file: file}, err
-}
-
-// add writes a content, and returns what opens it.
-func (s *spill) add(r io.Reader) (opener, error) {
-	n, err := io.Copy(s.file, r)
-	name, offset := s.file.Name(), s.size
-	s.size += n
-	return func() (io.ReadCloser, error) { return openSection(name, offset, n) }, err
-}
-
-// section is a part of a file, which it closes.
-type section struct {
-	io.Reader
-	io.Closer
-}
-
-func openSection(name string, offset, size int64) (io.ReadCloser, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return section{io.NewSectionReader(file, offset, size), file}, nil
 }
