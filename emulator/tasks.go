@@ -2,7 +2,12 @@ package emulator
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -18,8 +23,51 @@ func (e *Emulator) newTasks() *tasks.Service {
 		Cloud: cloud{e}, Login: e.runLogin, Blobs: e.blobs, Executor: e.executor, Mirror: e.mirror, Dir: filepath.Join(e.content.dir, "runs"),
 		Log: e.options.Logger,
 	})
+	if e.options.isPrivate() {
+		servers := &http.Transport{DialContext: e.dialServer, DisableKeepAlives: true}
+		s.Repositories = []string{"/"}
+		s.Local = func(host string) http.RoundTripper {
+			if isThisMachine(host) {
+				return servers
+			}
+			return nil
+		}
+	}
 	e.services = append(e.services, s)
 	return s
+}
+
+// isPrivate reports whether this machine alone reaches the emulator. Otherwise the sources of runs are none of its files and
+// servers, since anybody can schedule runs.
+func (o Options) isPrivate() bool {
+	for _, address := range append([]string{o.Listen, o.Manage}, o.ListenAlso...) {
+		if host, _, err := net.SplitHostPort(address); err != nil || !isThisMachine(host) {
+			return false
+		}
+	}
+	return len(o.RegistryListen)+len(o.Attach) == 0
+}
+
+// isThisMachine reports whether a host can be nothing else.
+func isThisMachine(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
+}
+
+// dialServer connects to a server of this machine from which the source of a run may come. The emulator's own listeners are
+// none: what a run wants of them, it asks as the place that it is.
+func (e *Emulator) dialServer(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	to, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	own := func(d door) bool { return portOf(d.listener.Addr()) == to.Port() }
+	if err != nil || !to.Addr().Unmap().IsLoopback() || slices.ContainsFunc(e.listeners.doors, own) {
+		_ = c.Close()
+		return nil, fmt.Errorf("%s is outside this emulator", address)
+	}
+	return c, nil
 }
 
 // mirror finds an image that no registry here has. Mirrors that are registries are asked with pull, as whoever needs the image.

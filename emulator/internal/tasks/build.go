@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -56,7 +55,7 @@ func (r *run) buildOptions(ctx context.Context, step *taskfile.Step, out io.Writ
 		return dockerfile.Options{}, fmt.Errorf("failed to scan dependencies: %w", err)
 	}
 	o := dockerfile.Options{
-		Context: root, Dockerfile: file, Target: b.Target, Tags: b.Tags, Labels: pairs(b.Labels), Args: map[string]string{},
+		Context: root, Dockerfile: b.Dockerfile, Source: file, Target: b.Target, Tags: b.Tags, Labels: pairs(b.Labels), Args: map[string]string{},
 		Pull: r.baseImage(b.Pull), Progress: out, NoCache: b.NoCache, Scratch: r.files.path(scratchDir), Now: r.s.Cloud.Now,
 	}
 	for _, a := range b.Args {
@@ -97,14 +96,4 @@ func (r *run) baseImage(always bool) func(context.Context, string, v1.Platform) 
 		}
 		return r.fetch(ctx, ref, reference, platform)
 	}
-}
-
-// buildContext opens the directory that a step builds from, and says where the Dockerfile is in it.
-func (r *run) buildContext(ctx context.Context, step *taskfile.Step) (root *os.Root, file string, err error) {
-	at, file := local(step.WorkingDirectory+"/"+step.Build.Context), step.Build.Dockerfile
-	root, err = r.files.workspace.OpenRoot(at)
-	if err != nil {
-		return nil, "", fmt.Errorf("unable to prepare context: path %q not found: %w", step.Build.Context, cause(err))
-	}
-	return root, file, nil
 }

@@ -51,6 +51,9 @@ func (c credentials) hosts() []any {
 // resolveLogins gets the logins of a run, before any step: whoever is refused here fails at once. The names of the
 // registries are sorted, so that logs are alike.
 func (r *run) resolveLogins(ctx context.Context) error {
+	if r.logins != nil {
+		return nil
+	}
 	if err := r.resolveAll(ctx); err != nil {
 		return fmt.Errorf("failed to unmarshal task before running: failed to resolve secrets: %w", err)
 	}

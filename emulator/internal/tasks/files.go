@@ -16,6 +16,7 @@ import (
 type files struct {
 	dir       string
 	workspace *os.Root
+	entered   string // the part of the workspace that is all of it
 }
 
 // clean removes what the runs of a process that was killed left in the service's own directory.
@@ -55,6 +56,9 @@ func newFiles(in string) (f files, err error) {
 	f.workspace, err = os.OpenRoot(f.path(workspaceDir))
 	return f, err
 }
+
+// workspacePath is where the workspace is.
+func (f files) workspacePath() string { return filepath.Join(f.dir, workspaceDir, f.entered) }
 
 func (f files) path(name string) string { return filepath.Join(f.dir, name) }
 

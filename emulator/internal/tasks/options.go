@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -29,6 +30,11 @@ type Options struct {
 	// Dir is the directory for the files of runs, made if it is missing, and the service's own; empty is that of the system for
 	// temporary files.
 	Dir string
+	// Local returns what carries requests to a host of this machine, from which sources may come; nil for one from which they may
+	// not. Without it none may.
+	Local func(host string) http.RoundTripper
+	// Repositories are the directories of this machine below which there may be repositories for sources.
+	Repositories []string
 	// Workers is how many runs of a registry go on at once; 0 means 2.
 	Workers int
 	// Keep is how many runs of a registry are kept, the newest; 0 means 500.

@@ -13,6 +13,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+	"github.com/acrlocal/acrlocal/emulator/internal/tasks/source"
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
 )
 
@@ -28,6 +29,8 @@ type run struct {
 	task   *taskfile.Task
 	files  files
 	images images
+	// fetched is what the source came to.
+	fetched source.Result
 
 	network struct {
 		sync.Mutex
@@ -205,6 +208,7 @@ func (r *run) parse(ctx context.Context) (err error) {
 		Run: taskfile.Run{
 			ID: r.id.Name(), Registry: r.loginServer(), Date: r.begun.UTC(), SharedVolume: volume,
 			OS: "linux", Architecture: runtime.GOARCH, TaskName: r.name,
+			Commit: r.fetched.Commit, Branch: r.fetched.Branch,
 		},
 		Set: arguments(r.Values), AliasFile: r.aliasFile,
 	}
@@ -262,11 +266,11 @@ func (r *run) texts() (task, values string, err error) {
 	return task, values, err
 }
 
-func (r *run) aliasFile(_ context.Context, source string) (string, error) {
-	if strings.Contains(source, "://") {
-		return "", fmt.Errorf("%s is outside this emulator; keep the aliases in a file of the source", source)
+func (r *run) aliasFile(_ context.Context, name string) (string, error) {
+	if strings.Contains(name, "://") {
+		return "", fmt.Errorf("%s is outside this emulator; keep the aliases in a file of the source", name)
 	}
-	return r.files.read(source)
+	return r.files.read(name)
 }
 
 // wait waits, unless the run is stopped.

@@ -1,67 +1,140 @@
 package tasks
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"os"
 	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/blob"
+	"github.com/acrlocal/acrlocal/emulator/internal/tasks/source"
+	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
 )
 
-// download fetches the source of the run into its workspace.
+// download fetches the source of the run into its workspace. What is in a registry is fetched with the run's logins.
 func (r *run) download(ctx context.Context) error {
-	if r.source == "" || r.source == "/dev/null" {
-		return nil
+	at, err := source.Parse(r.source)
+	if err != nil || at.Kind == source.None {
+		return err
+	}
+	if at.Kind == source.Artifact {
+		if err := r.resolveLogins(ctx); err != nil {
+			return err
+		}
 	}
 	r.log.printf("Downloading source code...")
-	if err := r.unpackUpload(); err != nil {
+	if r.ContextAccessToken != "" && at.Kind == source.Git {
+		r.log.hide(r.ContextAccessToken)
+		at.URL.User = url.User(r.ContextAccessToken)
+	}
+	got, err := r.fetcher().Fetch(ctx, at, r.files.workspace)
+	if err != nil {
 		return fmt.Errorf("failed to download context: %w", err)
 	}
+	r.fetched = got
 	r.log.printf("Finished downloading source code")
-	return ctx.Err()
+	return r.files.enter(got.Dir)
 }
 
-// unpackUpload unpacks what a client uploaded.
-func (r *run) unpackUpload() error {
-	content, err := r.s.Blobs.Open(sourceOf(r.registry, r.source))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = content.Close() }()
-	plain, err := gzip.NewReader(content)
-	if err != nil {
-		return err
-	}
-	for archive := tar.NewReader(plain); ; {
-		h, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		name := local(h.Name)
-		switch h.Typeflag {
-		case tar.TypeDir:
-			err = r.files.workspace.MkdirAll(name, 0o755)
-		case tar.TypeReg:
-			if err = r.files.workspace.MkdirAll(path.Dir(name), 0o755); err != nil {
-				return err
-			}
-			file, err := r.files.workspace.Create(name)
+// fetcher fetches contexts as the run: from the emulated world by its agent, and from this machine where that is allowed.
+func (r *run) fetcher() *source.Fetcher {
+	return &source.Fetcher{
+		Transport: r.transport, Repositories: r.s.Repositories, Scratch: r.files.path(scratchDir), Log: r.log.printf,
+		Upload: func(name string) (io.ReadCloser, error) {
+			content, err := r.s.Blobs.Open(sourceOf(r.registry, name))
 			if err != nil {
-				return err
+				return nil, fmt.Errorf("%q is neither an upload nor an address: %w", name, err)
 			}
-			_, err = io.Copy(file, archive)
-			_ = errors.Join(file.Chmod(h.FileInfo().Mode().Perm()), file.Close())
-			if err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			return err
-		}
+			return content, nil
+		},
+		Image: func(ctx context.Context, reference string) (v1.Image, error) {
+			return r.find(ctx, reference, v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+		},
 	}
+}
+
+// transport is what carries requests to a host; nil for one that is outside of the emulated world and of this machine.
+func (r *run) transport(host string) http.RoundTripper {
+	if isRegistry(host) || strings.HasSuffix(azure.Fold(host), blob.Suffix) {
+		return r.agent
+	}
+	if r.s.Local == nil {
+		return nil
+	}
+	return r.s.Local(host)
+}
+
+// buildContext opens the directory that a step builds from, and reads the Dockerfile if it is named, unless it is to be found in
+// there. A remote context is fetched into the directory of the step's name.
+func (r *run) buildContext(ctx context.Context, step *taskfile.Step) (root *os.Root, file []byte, err error) {
+	at, err := source.Parse(step.Build.Context)
+	if err != nil {
+		return nil, nil, err
+	}
+	if at.Kind == source.None || at.Kind == source.Path {
+		return r.localContext(step)
+	}
+	dir := local(step.ID)
+	if err := r.files.workspace.MkdirAll(dir, 0o755); err != nil {
+		return nil, nil, cause(err)
+	}
+	if root, err = r.files.workspace.OpenRoot(dir); err != nil {
+		return nil, nil, cause(err)
+	}
+	got, err := r.fetcher().Fetch(ctx, at, root)
+	if err == nil && got.Dir != "." {
+		whole := root
+		root, err = whole.OpenRoot(got.Dir)
+		_ = whole.Close()
+	}
+	return root, nil, err
+}
+
+// localContext opens a context in the workspace. The Dockerfile is named from the working directory, and may be outside of
+// the context.
+func (r *run) localContext(step *taskfile.Step) (root *os.Root, file []byte, err error) {
+	b := step.Build
+	if b.Dockerfile != "" {
+		text, err := r.files.read(from(step.WorkingDirectory, b.Dockerfile))
+		if err != nil {
+			return nil, nil, fmt.Errorf("unable to prepare context: %w", err)
+		}
+		file = []byte(text)
+	}
+	root, err = r.files.workspace.OpenRoot(local(from(step.WorkingDirectory, b.Context)))
+	if err != nil {
+		return nil, nil, fmt.Errorf("unable to prepare context: path %q not found: %w", b.Context, cause(err))
+	}
+	return root, file, nil
+}
+
+// from is a path as seen from a directory.
+func from(dir, name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(dir, name)
+}
+
+// enter makes a directory of the workspace the whole of it: a run whose source is a part of a repository sees that part.
+func (f *files) enter(dir string) error {
+	if dir == "" || dir == "." {
+		return nil
+	}
+	root, err := f.workspace.OpenRoot(dir)
+	if err != nil {
+		return cause(err)
+	}
+	_ = f.workspace.Close()
+	f.workspace, f.entered = root, filepath.FromSlash(dir)
+	return nil
 }

@@ -105,7 +105,7 @@ func (r *run) volume(volume string) (string, error) {
 // mounts are what the container of a step sees of the run.
 func (r *run) mounts(step *taskfile.Step) ([]executor.Mount, error) {
 	mounts := []executor.Mount{
-		{From: r.files.path(workspaceDir), To: inWorkspace},
+		{From: r.files.workspacePath(), To: inWorkspace},
 		{From: r.files.path(homeDir), To: inHome},
 	}
 	wanted := slices.Clone(step.Cmd.Volumes)
