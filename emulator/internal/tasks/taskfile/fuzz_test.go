@@ -2,6 +2,9 @@ package taskfile
 
 import (
 	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -133,4 +136,28 @@ func FuzzWords(f *testing.F) {
 		_, _ = parseBuild(text, nil)
 		_ = parseRun(text, &Step{Cmd: &Cmd{}})
 	})
+}
+
+// TestWordsAsTheShell splits random lines as /bin/sh does, wherever it splits them at all.
+func TestWordsAsTheShell(t *testing.T) {
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("there is no /bin/sh")
+	}
+	pieces := []string{"a", "b", " ", "'", `"`, `\`, "$A", "${A}", "${A:-c}", "${A+d}", "-", "=", "\t", "x y", "{", "}", "%", "!", "*", "\\\n", "[", "]", "^", ",", "?", "@", "/"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 400 {
+		var b strings.Builder
+		for range 1 + random.IntN(12) {
+			b.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		words, err := splitWords(b.String())
+		sh := exec.CommandContext(t.Context(), "/bin/sh", "-f", "-c", `each() { for word in "$@"; do printf '%s\0' "$word"; done; }; each `+b.String())
+		sh.Env = []string{}
+		out, shErr := sh.Output()
+		want := strings.Split(string(out), "\x00")
+		want = want[:len(want)-1]
+		if (err == nil) != (shErr == nil) || err == nil && !slices.Equal(words, want) {
+			t.Errorf("%q became %q (%v), the shell has %q (%v)", b.String(), words, err, want, shErr)
+		}
+	}
 }

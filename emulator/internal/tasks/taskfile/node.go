@@ -40,7 +40,7 @@ type entry struct {
 // readYAML reads the first document of a file, as ACR's engine does. A key that is there twice counts the last time:
 // az puts a version before a file that may have one (acr-tasks §1.2).
 func readYAML(text string) (*node, error) {
-	tree, err := yamlfile.Parse(text, yamlLimits, parser.AllowDuplicateMapKey())
+	tree, err := yamlfile.Parse(strings.TrimPrefix(text, "\ufeff"), yamlLimits, parser.AllowDuplicateMapKey())
 	var at *yamlfile.Error
 	if errors.As(err, &at) && at.Column > 0 {
 		return nil, fmt.Errorf("yaml: line %d, column %d: %s", at.Line, at.Column, at.Message)
@@ -246,36 +246,37 @@ func (n *node) scalarValue() any {
 	return n.text
 }
 
-// value returns what a node means. left is how many more values it may have, since an alias costs the file little.
+// value returns what a scalar or a list of such means. left is how many more values it may have, since an alias costs the file
+// little.
 func (n *node) value(left *int) (any, error) {
 	if *left--; *left < 0 {
 		return nil, fmt.Errorf("the values are more than %d once their aliases are followed", maxValues)
 	}
-	switch n.kind {
-	case listNode:
-		list := make([]any, len(n.items))
-		for i, item := range n.items {
-			var err error
-			if list[i], err = item.value(left); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	case mappingNode:
-		return n.mappingValue(left)
-	default:
+	if n.kind != listNode {
 		return n.scalarValue(), nil
 	}
-}
-
-func (n *node) mappingValue(left *int) (map[string]any, error) {
-	mapping := make(map[string]any, len(n.entries))
-	for _, e := range n.entries {
-		below, err := e.value.value(left)
-		if err != nil {
+	list := make([]any, len(n.items))
+	for i, item := range n.items {
+		var err error
+		if list[i], err = item.value(left); err != nil {
 			return nil, err
 		}
-		mapping[e.key] = below
 	}
-	return mapping, nil
+	return list, nil
+}
+
+// hasMapping reports whether there is a mapping in a value, as far as left goes.
+func (n *node) hasMapping(left *int) bool {
+	if n.kind == mappingNode {
+		return true
+	}
+	for _, item := range n.items {
+		if *left--; *left < 0 {
+			return false // which value refuses
+		}
+		if item.hasMapping(left) {
+			return true
+		}
+	}
+	return false
 }

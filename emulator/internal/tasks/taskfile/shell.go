@@ -11,7 +11,7 @@ import (
 // The bounds of one command line; its expansions recurse.
 const (
 	maxCommand    = 128 << 10 // bytes, as of one argument of a program on Linux
-	maxExpansions = 500
+	maxExpansions = 5_000
 )
 
 // splitWords splits a command line as the shell does to which ACR's engine gives it (acr-tasks §1.1). That shell runs outside of
@@ -20,7 +20,7 @@ func splitWords(line string) ([]string, error) {
 	if len(line) > maxCommand {
 		return nil, fmt.Errorf("the command has %d bytes, more than the %d that it may have", len(line), maxCommand)
 	}
-	if strings.Count(line, "$")+strings.Count(line, "`")+strings.Count(line, "(") > maxExpansions {
+	if strings.Count(line, "$(")+strings.Count(line, "${")+strings.Count(line, "`") > maxExpansions {
 		return nil, fmt.Errorf("the command has more than %d expansions", maxExpansions)
 	}
 	const program = "docker " // the line stands after it: nothing of it is an assignment or a keyword
@@ -90,6 +90,8 @@ func (x *expansion) literal(text string, inQuotes bool) {
 // variable adds what is to be used in the place of a variable without a value, if anything is.
 func (x *expansion) variable(v *syntax.ParamExp, inQuotes bool) error {
 	switch {
+	case strings.Contains("$#?!-", v.Param.Value):
+		return fmt.Errorf("$%s is of the shell outside of the container: put it in single quotes for one in the container", v.Param.Value)
 	case v.Length:
 		x.text.WriteByte('0')
 	case v.Exp == nil:

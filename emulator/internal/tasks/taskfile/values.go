@@ -12,19 +12,9 @@ var errSetName = errors.New("error while loading exec steps: failed to parse --s
 
 // readValues reads a values file, and replaces what was set. A value that is set is text, whatever it looks like.
 func readValues(in Input) (map[string]any, error) {
-	if err := checkSize("the values file", in.Values); err != nil {
-		return nil, err
-	}
 	values := map[string]any{}
-	root, err := readYAML(in.Values)
-	if err == nil && root.kind == mappingNode {
-		left := maxValues
-		values, err = root.mappingValue(&left)
-	} else if err == nil && root.scalarValue() != nil {
-		err = fmt.Errorf("yaml: line %d: cannot unmarshal %s into templating.Values", root.line, root.describe())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("error while loading exec steps: failed to override values: failed to deserialize values: %w", err)
+	if err := fillValues(values, in.Values); err != nil {
+		return nil, fmt.Errorf("error while loading exec steps: failed to override values: %w", err)
 	}
 	for _, set := range in.Set {
 		if set.Name == "" {
@@ -33,6 +23,31 @@ func readValues(in Input) (map[string]any, error) {
 		values[set.Name] = set.Value
 	}
 	return values, nil
+}
+
+// fillValues adds the values of a file. They are texts, numbers and lists of such: ACR's engine cannot give a mapping to
+// templates, and says so in these words.
+func fillValues(values map[string]any, text string) error {
+	if err := checkSize("the values file", text); err != nil {
+		return err
+	}
+	root, err := readYAML(text)
+	if err == nil && (root.kind == listNode || root.kind == scalarNode && root.scalarValue() != nil) {
+		err = fmt.Errorf("yaml: unmarshal errors:\n  line %d: cannot unmarshal %s into templating.Values", root.line, root.describe())
+	}
+	if err != nil {
+		return fmt.Errorf("failed to deserialize values. Try rendering your template locally using the instructions found at https://github.com/Azure/acr-builder. Err: %w", err)
+	}
+	left := maxValues
+	for _, e := range root.entries {
+		if e.value.hasMapping(&left) {
+			return errors.New("failed to serialize Values: json: unsupported type: map[interface {}]interface {}")
+		}
+		if values[e.key], err = e.value.value(&left); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // templateData is what templates may name (acr-tasks §1.2).
