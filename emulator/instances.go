@@ -6,7 +6,7 @@ import (
 
 // newInstances makes Azure Container Instances, which works from Start on.
 func (e *Emulator) newInstances() *instances.Service {
-	s := instances.New(instances.Options{Cloud: cloud{e}, Executor: e.executor})
+	s := instances.New(e.workloads())
 	e.services = append(e.services, s)
 	return s
 }

@@ -47,7 +47,7 @@ func (e *Emulator) armOptions() arm.Options {
 	return arm.Options{
 		Backend: backend{e, e.newCallers(identity.ARM, identity.ClassicARM)},
 		Writing: &e.core.writing, LoginServer: e.loginServer, BlobURL: e.blobURL, Now: e.options.Now, Log: e.options.Logger, Spell: speller(),
-		ContentSize: e.content.held, Importer: e.newImporter(), Instances: e.newInstances(), Tasks: e.newTasks(),
+		ContentSize: e.content.held, Importer: e.newImporter(), Instances: e.newInstances(), Learning: e.newLearning(), Tasks: e.newTasks(),
 		TasksFlag: func(_ *azure.State, id azure.ResourceID) bool {
 			r, ok := e.gate.Snapshot().Registry(id.Name())
 			return ok && r.Quirks.TasksNeedFlag

@@ -76,7 +76,7 @@ var (
 func kinds() []kind {
 	return slices.Concat(
 		resourcesKinds(), managementKinds(), authorizationKinds(), identityKinds(), registryKinds(), networkKinds(), placeKinds(),
-		instancesKinds(),
+		instancesKinds(), learningKinds(),
 		securityKinds(), deploymentKinds(),
 	)
 }

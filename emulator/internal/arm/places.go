@@ -44,7 +44,6 @@ var placeRows = []struct {
 	{name: azure.TypeNodePool, links: []link{joinSubnet("properties.vnetSubnetID")}},
 	{name: azure.TypeMachineLearning, located: true},
 	{name: azure.TypeOnlineEndpoint, located: true},
-	{name: azure.TypeOnlineDeployment, located: true},
 	{name: azure.TypeMachineLearningNode, links: []link{joinSubnet("properties.properties.subnet.id")}},
 	{name: azure.TypeBatchAccount, located: true},
 	{name: azure.TypeBatchPool, links: []link{joinSubnet("properties.networkConfiguration.subnetId")}},

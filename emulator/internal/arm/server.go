@@ -47,6 +47,8 @@ type Options struct {
 	ContentSize func(ctx context.Context, name string) (int64, error)
 	// Instances runs container groups; nil keeps them as documents.
 	Instances Instances
+	// Learning runs jobs and deployments of Machine Learning; nil keeps them as documents.
+	Learning Learning
 	// Tasks carries out ACR Tasks; nil has what would run anything answered with an error that says so.
 	Tasks Tasks
 	// BlobURL renders the URL of a blob, https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME?SIGNATURE, for the way it is

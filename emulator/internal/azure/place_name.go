@@ -137,11 +137,14 @@ var placeTypes = map[string][]string{
 	"microsoft.authorization":     nil,
 	"microsoft.containerregistry": {Fold(TypeTask), Fold(TypeAgentPool)},
 	"microsoft.graph":             nil,
-	"microsoft.managedidentity":   nil,
-	"microsoft.management":        nil,
-	"microsoft.network":           {Fold(TypeVirtualNetwork), Fold(TypeSubnet), Fold(TypeNetworkInterface)},
-	"microsoft.resources":         nil,
-	"acrlocal":                    nil,
+	"microsoft.machinelearningservices": {
+		Fold(TypeMachineLearning), Fold(TypeOnlineEndpoint), Fold(TypeOnlineDeployment), Fold(TypeMachineLearningNode),
+	},
+	"microsoft.managedidentity": nil,
+	"microsoft.management":      nil,
+	"microsoft.network":         {Fold(TypeVirtualNetwork), Fold(TypeSubnet), Fold(TypeNetworkInterface)},
+	"microsoft.resources":       nil,
+	"acrlocal":                  nil,
 }
 
 func isPlaceType(folded string) bool {

@@ -74,6 +74,9 @@ const (
 	TypeOnlineEndpoint       = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 	TypeOnlineDeployment     = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 	TypeMachineLearningNode  = "Microsoft.MachineLearningServices/workspaces/computes"
+	TypeEnvironment          = "Microsoft.MachineLearningServices/workspaces/environments"
+	TypeEnvironmentVersion   = "Microsoft.MachineLearningServices/workspaces/environments/versions"
+	TypeTrainingJob          = "Microsoft.MachineLearningServices/workspaces/jobs"
 	// TypePricing is a plan of Defender for Cloud; TypeAssessment what it makes of a resource, TypeSubAssessment one of its
 	// findings there.
 	TypePricing          = "Microsoft.Security/pricings"
@@ -117,6 +120,7 @@ var canonicalTypes = foldedTypes(
 	TypeManagedCluster, TypeNodePool,
 	TypeBatchAccount, TypeBatchPool, TypeMachineLearning,
 	TypeOnlineEndpoint, TypeOnlineDeployment, TypeMachineLearningNode,
+	TypeEnvironment, TypeEnvironmentVersion, TypeTrainingJob,
 	TypePricing, TypeAssessment, TypeSubAssessment,
 	TypeUser,
 	TypeGroup, TypeServicePrincipal, TypeApplication,

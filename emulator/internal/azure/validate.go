@@ -63,6 +63,8 @@ var rules = map[string]func(*State, Document) error{
 	Fold(TypePublicIPPrefix):            readable(ReadPublicIPPrefix),
 	Fold(TypeNetworkInterface):          validateInterface,
 	Fold(TypeContainerGroup):            readable(ReadContainerGroup),
+	Fold(TypeTrainingJob):               readable(ReadTrainingJob),
+	Fold(TypeOnlineDeployment):          readable(ReadOnlineDeployment),
 	Fold(TypeUser):                      readable(ReadUser),
 	Fold(TypeGroup):                     readable(ReadGroup),
 	Fold(TypeServicePrincipal):          readable(ReadServicePrincipal),

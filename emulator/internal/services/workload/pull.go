@@ -81,7 +81,7 @@ func isLoginServer(host string) bool {
 
 // login gets what the registry of an image is to be asked with.
 func (p Puller) login(ctx context.Context, ref name.Reference) (agent.Keychain, error) {
-	host := azure.Fold(ref.Context().RegistryStr())
+	host := Host(ref.Name())
 	for _, login := range p.Logins {
 		if login.Server != host {
 			continue
@@ -117,4 +117,13 @@ func (p Puller) keep(image v1.Image) (v1.Image, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return images.Image(digest)
+}
+
+// Host is the registry that an image is pulled from, folded; empty for what is no reference.
+func Host(reference string) string {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return ""
+	}
+	return azure.Fold(ref.Context().RegistryStr())
 }
