@@ -11,7 +11,7 @@ const (
 	maxText     = 1 << 20 // bytes of a file, of one with its aliases replaced, and of a rendered one
 	maxValues   = 1 << 16 // values of a values file, after its aliases are followed
 	maxSteps    = 1_000
-	maxPatience = 1 << 28 // work of one rendering, of which a byte that is touched takes one
+	maxPatience = 1 << 26 // work of one rendering, of which a byte that is touched takes one
 	maxValue    = 1 << 18 // bytes of one value in a template, about
 	maxNesting  = 64      // lists and mappings within each other, of a file and of a value
 	maxCalls    = 500     // templates within each other

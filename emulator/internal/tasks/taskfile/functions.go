@@ -20,8 +20,8 @@ type cost func(args []reflect.Value) int
 
 // What an expensive function costs: a few calls are what a rendering has patience for.
 const (
-	hashCost  = maxPatience / 32
-	keyCost   = maxPatience / 8
+	hashCost  = maxPatience / 16
+	keyCost   = maxPatience / 4
 	tooCostly = maxPatience + 1
 )
 
