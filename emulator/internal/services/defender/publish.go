@@ -261,7 +261,13 @@ func (f Finding) cve() string {
 	return f.ID
 }
 
-func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// timestamp is a time in the form in which documents have it; nothing for one that nobody told.
+func timestamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // listOf is a list as documents have it.
 func listOf(texts []string) []any {
