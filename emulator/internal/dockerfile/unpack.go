@@ -62,17 +62,17 @@ func (u *unpacking) all(stream io.Reader) error {
 	archive := tar.NewReader(bounded)
 	for {
 		header, err := archive.Next()
+		if err == nil {
+			err = u.entry(header, archive)
+		} else if errors.Is(err, io.EOF) {
+			err, header = nil, nil
+		}
 		switch {
 		case bounded.N <= 0:
 			return limitError("bytes in an archive", u.limits.Bytes)
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
 		case u.files > u.limits.Files:
 			return limitError("files in an image", int64(u.limits.Files))
-		}
-		if err := u.entry(header, archive); err != nil {
+		case err != nil || header == nil:
 			return err
 		}
 	}
