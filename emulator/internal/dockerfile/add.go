@@ -119,11 +119,11 @@ func (y *copying) download(ctx context.Context, source string, c *instructions.A
 	if err != nil {
 		return nil, err
 	}
-	s, err := y.scratch.spill()
+	sum, err := newChecksum(c.Checksum)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := newChecksum(c.Checksum)
+	s, err := y.scratch.spill()
 	if err != nil {
 		return nil, err
 	}

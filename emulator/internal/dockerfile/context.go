@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -169,9 +170,13 @@ func ignored(root *os.Root, dockerfile string) ([]string, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		return ignorefile.ReadAll(strings.NewReader(string(content)))
+		return parseIgnore(content)
 	}
 	return nil, nil
+}
+
+func parseIgnore(content []byte) ([]string, error) {
+	return ignorefile.ReadAll(bytes.NewReader(content))
 }
 
 // maxIgnore is the size of a .dockerignore in bytes.
