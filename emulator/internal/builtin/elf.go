@@ -18,8 +18,13 @@ var architectures = [...]struct {
 	machine elf.Machine
 	name    string
 }{
-	{elf.EM_X86_64, "amd64"}, {elf.EM_AARCH64, "arm64"}, {elf.EM_386, "386"}, {elf.EM_ARM, "arm"}, {elf.EM_RISCV, "riscv64"},
-	{elf.EM_S390, "s390x"}, {elf.EM_PPC64, "ppc64le"},
+	{elf.EM_X86_64, "amd64"},
+	{elf.EM_AARCH64, "arm64"},
+	{elf.EM_386, "386"},
+	{elf.EM_ARM, "arm"},
+	{elf.EM_RISCV, "riscv64"},
+	{elf.EM_S390, "s390x"},
+	{elf.EM_PPC64, "ppc64le"},
 }
 
 // platform is what the executable is for. An error says that it is not for Linux.
@@ -31,7 +36,7 @@ func (l *layer) platform() (v1.Platform, error) {
 	if err != nil {
 		return v1.Platform{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for _, a := range &architectures {
 		if a.machine == f.Machine {
 			return v1.Platform{OS: "linux", Architecture: a.name}, nil
@@ -77,7 +82,7 @@ func linked(path string) (interpreter string, needed []string, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
 			text, err := io.ReadAll(io.LimitReader(p.Open(), 4096))

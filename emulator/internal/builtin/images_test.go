@@ -146,7 +146,7 @@ func unpack(t *testing.T, repository string) string {
 	root := t.TempDir()
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return root
 		}
 		if err != nil {

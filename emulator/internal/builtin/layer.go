@@ -46,8 +46,17 @@ var directories = [...]struct {
 	name string
 	mode int64
 }{
-	{"etc", 0o755}, {"etc/ssl", 0o755}, {"etc/ssl/certs", 0o755}, {"root", 0o700}, {"tmp", 0o1777}, {"usr", 0o755},
-	{"usr/bin", 0o755}, {"usr/local", 0o755}, {"usr/local/bin", 0o755}, {"var", 0o755}, {"var/tmp", 0o1777},
+	{"etc", 0o755},
+	{"etc/ssl", 0o755},
+	{"etc/ssl/certs", 0o755},
+	{"root", 0o700},
+	{"tmp", 0o1777},
+	{"usr", 0o755},
+	{"usr/bin", 0o755},
+	{"usr/local", 0o755},
+	{"usr/local/bin", 0o755},
+	{"var", 0o755},
+	{"var/tmp", 0o1777},
 }
 
 // layer is the one layer of the built-in images, an uncompressed tar that is made whenever it is read. It is a v1.Layer.

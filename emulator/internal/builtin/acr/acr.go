@@ -47,19 +47,31 @@ type command struct {
 // commands are all subcommands. A function, so that it costs nothing until it is asked for.
 func commands() []command {
 	login := []program.Flag{
-		{Short: 'u', Long: "username", Value: true}, {Short: 'p', Long: "password", Value: true},
-		{Short: 'c', Long: "config", Value: true}, {Long: "password-stdin"}, {Short: 'd', Long: "debug"},
+		{Short: 'u', Long: "username", Value: true},
+		{Short: 'p', Long: "password", Value: true},
+		{Short: 'c', Long: "config", Value: true},
+		{Long: "password-stdin"},
+		{Short: 'd', Long: "debug"},
 	}
 	root := []program.Flag{
-		{Short: 'r', Long: "registry", Value: true}, {Short: 'u', Long: "username", Value: true},
-		{Short: 'p', Long: "password", Value: true}, {Short: 'c', Long: "config", Value: true},
+		{Short: 'r', Long: "registry", Value: true},
+		{Short: 'u', Long: "username", Value: true},
+		{Short: 'p', Long: "password", Value: true},
+		{Short: 'c', Long: "config", Value: true},
 	}
 	repository := append([]program.Flag{{Long: "repository", Value: true}}, root...)
 	purging := append([]program.Flag{
-		{Short: 'f', Long: "filter", Value: true}, {Long: "ago", Value: true}, {Long: "keep", Value: true},
-		{Long: "untagged"}, {Long: "untagged-only"}, {Long: "dry-run"}, {Long: "include-locked"},
-		{Long: "concurrency", Value: true}, {Long: "filter-timeout-seconds", Value: true},
-		{Long: "repository-page-size", Value: true}, {Long: "verbose"},
+		{Short: 'f', Long: "filter", Value: true},
+		{Long: "ago", Value: true},
+		{Long: "keep", Value: true},
+		{Long: "untagged"},
+		{Long: "untagged-only"},
+		{Long: "dry-run"},
+		{Long: "include-locked"},
+		{Long: "concurrency", Value: true},
+		{Long: "filter-timeout-seconds", Value: true},
+		{Long: "repository-page-size", Value: true},
+		{Long: "verbose"},
 	}, root...)
 	return []command{
 		{"purge", "Delete images from a registry.", purging, purge},
@@ -143,12 +155,15 @@ func (s *session) printf(format string, args ...any) {
 	fmt.Fprintf(s.Stdout, format, args...)
 }
 
-// loginServer is the registry that is meant: the flag's, or that of the environment (a task sets ACR_DEFAULT_REGISTRY).
-// A name without a dot is of Azure's domain.
+// loginServer is the registry that is meant: the flag's, or that of the environment (a task sets ACR_DEFAULT_REGISTRY), or
+// the only one that there is a login for. A name without a dot is of Azure's domain.
 func (s *session) loginServer() (string, error) {
 	name := s.arguments.String("registry")
 	if name == "" {
 		name = s.Getenv("ACR_DEFAULT_REGISTRY")
+	}
+	if name == "" {
+		name = s.onlyLogin()
 	}
 	switch {
 	case name == "":

@@ -154,6 +154,7 @@ type call struct {
 }
 
 type answer struct {
+	status int
 	header http.Header
 	body   []byte
 }
@@ -197,20 +198,20 @@ func hasStatus(err error, codes ...int) bool {
 // send sends a request, again if the registry is too busy. Any answer but 200 and 202 is a *statusError.
 func (c *client) send(ctx context.Context, k call) (answer, error) {
 	for attempt := 1; ; attempt++ {
-		response, body, err := c.try(ctx, k)
+		got, err := c.try(ctx, k)
 		if err != nil {
 			return answer{}, fmt.Errorf("acr.BaseClient#%s: Failure sending request: StatusCode=0 -- Original Error: %w", k.name, err)
 		}
-		if response.StatusCode == http.StatusOK || response.StatusCode == http.StatusAccepted {
-			return answer{response.Header, body}, nil
+		if got.status == http.StatusOK || got.status == http.StatusAccepted {
+			return got, nil
 		}
-		if !retried(response.StatusCode) || attempt == attempts {
-			return answer{response.Header, body}, &statusError{call: k.name, status: response.StatusCode, body: body}
+		if !retried(got.status) || attempt == attempts {
+			return got, &statusError{call: k.name, status: got.status, body: got.body}
 		}
 		select {
 		case <-ctx.Done():
 			return answer{}, ctx.Err()
-		case <-c.session.after(wait(response.Header)):
+		case <-c.session.after(wait(got.header)):
 		}
 	}
 }
@@ -229,10 +230,10 @@ func wait(header http.Header) time.Duration {
 	return min(time.Duration(seconds)*time.Second, retryDelay)
 }
 
-func (c *client) try(ctx context.Context, k call) (*http.Response, []byte, error) {
+func (c *client) try(ctx context.Context, k call) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, k.method, "https://"+c.loginServer+k.path, bytes.NewReader(k.body))
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	r.Header.Set("User-Agent", "acr-cli/"+Version)
 	if k.accept != "" {
@@ -250,9 +251,9 @@ func (c *client) try(ctx context.Context, k call) (*http.Response, []byte, error
 	}
 	response, err := c.session.http.RoundTrip(r)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	return response, body, err
+	return answer{response.StatusCode, response.Header, body}, err
 }

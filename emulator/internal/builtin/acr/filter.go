@@ -22,6 +22,9 @@ const (
 // parseAgo reads the value of --ago: days, such as 3d, then a duration of Go, such as 2h30m; either may be missing. It
 // reports whether the duration was cut.
 func parseAgo(text string) (ago time.Duration, capped bool, err error) {
+	if text == "" {
+		return 0, false, errors.New(`time: invalid duration ""`)
+	}
 	days, rest, found := strings.Cut(text, "d")
 	if !found {
 		days, rest = "0", text

@@ -43,12 +43,28 @@ func (s *session) credential(server string) (credential, error) {
 			return credential{}, fmt.Errorf("%s: %w", path, err)
 		}
 		for host, login := range auths {
-			if sameHost(host, server) {
+			if strings.EqualFold(hostOf(host), server) {
 				return login.credential()
 			}
 		}
 	}
 	return credential{}, nil
+}
+
+// onlyLogin is the registry of the configuration, if it has a login for exactly one.
+func (s *session) onlyLogin() string {
+	config, err := s.readConfig(s.configs()[0])
+	if err != nil {
+		return ""
+	}
+	auths, err := config.auths()
+	if err != nil || len(auths) != 1 {
+		return ""
+	}
+	for host := range auths {
+		return hostOf(host)
+	}
+	return ""
 }
 
 // configs are the files that may have logins.
@@ -92,14 +108,14 @@ func (c dockerConfig) auths() (map[string]dockerLogin, error) {
 	return auths, err
 }
 
-// sameHost compares a key of the configuration, which may be a URL, with a host.
-func sameHost(key, host string) bool {
+// hostOf is the host of a key of the configuration, which may be a URL.
+func hostOf(key string) string {
 	_, rest, found := strings.Cut(key, "://")
 	if !found {
 		rest = key
 	}
-	rest, _, _ = strings.Cut(rest, "/")
-	return strings.EqualFold(rest, host)
+	host, _, _ := strings.Cut(rest, "/")
+	return host
 }
 
 // credential reads a login in any of its forms; a refresh token may stand as identity token.
