@@ -19,7 +19,7 @@
 //	management.go       Microsoft.Management: management groups
 //	authorization.go    Microsoft.Authorization: roles, assignments, locks
 //	managedidentity.go  Microsoft.ManagedIdentity
-//	registry.go         Microsoft.ContainerRegistry
+//	registry.go         Microsoft.ContainerRegistry; of ACR Tasks, registry_task_kinds.go
 //	network.go          Microsoft.Network
 //	places.go           the types that matter as places, of several providers
 //

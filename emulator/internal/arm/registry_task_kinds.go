@@ -112,12 +112,12 @@ func checkTask(w *write) error {
 func mergeTask(old, changes map[string]any) {
 	was, now := textAt(old, "properties.step.type"), textAt(changes, "properties.step.type")
 	if now != "" && now != was {
-		replaceAt(old, changes, "properties.step")
+		replace(lookUpOnly(old, "properties.step"), lookUpOnly(changes, "properties.step"))
 	}
 	const registries = "properties.credentials.customRegistries"
-	value, _ := lookUp(changes, registries)
-	for host := range asObject(value) {
-		replaceIn(asObject(lookUpOnly(old, registries)), asObject(value), host)
+	had := asObject(lookUpOnly(old, registries))
+	for host, given := range asObject(lookUpOnly(changes, registries)) {
+		replace(had[host], given)
 	}
 	for _, list := range []string{"properties.trigger.timerTriggers", "properties.trigger.sourceTriggers"} {
 		if given, found := lookUp(changes, list); found && given != nil {
@@ -146,18 +146,14 @@ func mergeNamed(old, changes []map[string]any) []any {
 	return merged
 }
 
-// replaceAt has the change of an object take away the members of which it says nothing.
-func replaceAt(old, changes map[string]any, path string) {
-	before, after := asObject(lookUpOnly(old, path)), asObject(lookUpOnly(changes, path))
-	for name := range before {
+// replace has the change of an object take away the members of which it says nothing.
+func replace(old, change any) {
+	after := asObject(change)
+	for name := range asObject(old) {
 		if _, said := after[name]; !said && after != nil {
 			after[name] = nil
 		}
 	}
-}
-
-func replaceIn(old, changes map[string]any, name string) {
-	replaceAt(map[string]any{"one": old[name]}, map[string]any{"one": changes[name]}, "one")
 }
 
 func lookUpOnly(object map[string]any, path string) any {
