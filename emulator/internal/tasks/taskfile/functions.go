@@ -21,7 +21,7 @@ type cost func(args []reflect.Value) int
 // What an expensive function costs: a few calls are what a rendering has patience for.
 const (
 	hashCost  = maxPatience / 16
-	keyCost   = maxPatience / 4
+	keyCost   = maxPatience / 2
 	tooCostly = maxPatience + 1
 )
 
