@@ -281,7 +281,8 @@ func TestImportRefused(t *testing.T) {
 		},
 		{
 			"nobody may not pull", "", `{"source": {"registryUri": "playground.azurecr.io", "sourceImage": "app:v1"}, "targetTags": ["app:v1"]}`,
-			"InvalidParameters", []string{"Resource playground.azurecr.io Invalid message Unauthorized Unauthorized", "UNAUTHORIZED"},
+			"InvalidParameters",
+			[]string{"Resource playground.azurecr.io Invalid message Unauthorized Unauthorized", "UNAUTHORIZED"},
 		},
 		{
 			"there is no such image", "", strings.Replace(fromSource, "app:v1", "app:v9", 1), "InvalidParameters",
@@ -289,11 +290,13 @@ func TestImportRefused(t *testing.T) {
 		},
 		{
 			"outside", "", `{"source": {"registryUri": "docker.io", "sourceImage": "library/hello-world"}, "targetTags": ["app:v1"]}`,
-			"InvalidParameters", []string{"Resource docker.io This registry is outside the emulator"},
+			"InvalidParameters",
+			[]string{"Resource docker.io This registry is outside the emulator"},
 		},
 		{
 			"there is such a tag", "", `{"source": {"resourceId": "` + registriesBelow + `source", "sourceImage": "app:v1"}, "targetTags": ["new:v1", "taken:v1"]}`,
-			"Conflict", []string{"Resource " + registriesBelow + "target taken:v1 Tag taken:v1 already exists in target registry."},
+			"Conflict",
+			[]string{"Resource " + registriesBelow + "target taken:v1 Tag taken:v1 already exists in target registry."},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

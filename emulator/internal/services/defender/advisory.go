@@ -221,7 +221,7 @@ func (r Range) holds(version string, compare comparer) (fixed string, within boo
 		}
 		switch {
 		case e.Introduced != "" && order >= 0:
-			fixed, within = "", true
+			within = true
 		case e.Fixed != "" && order >= 0, e.LastAffected != "" && order > 0:
 			within = false
 		case e.Fixed != "" && within:

@@ -45,9 +45,11 @@ func (c *cloud) Update(_ context.Context, change func(*azure.State) (azure.Chang
 func (c *cloud) Dial(context.Context, agent.Place, string) (net.Conn, error) {
 	return nil, agent.ErrOutside
 }
+
 func (c *cloud) Token(context.Context, agent.Identity, string) (string, error) {
 	return "", errors.New("nobody has an identity here")
 }
+
 func (c *cloud) CA() ([]byte, error)                    { return nil, nil }
 func (c *cloud) Now() time.Time                         { return c.now }
 func (c *cloud) After(d time.Duration) <-chan time.Time { return time.After(d) }

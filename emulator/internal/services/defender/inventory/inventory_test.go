@@ -99,6 +99,7 @@ func TestLayers(t *testing.T) {
 		{"of a system that derives from it", [][]entry{{{name: status, content: bash}, {name: "etc/os-release", content: "ID=ubuntu\nVERSION_ID='24.04'\n"}}}, []string{"Ubuntu:24.04/bash@5.2.15-2+b2"}},
 		{"without dpkg", [][]entry{{{name: "var/lib/dpkg/status.d/base", content: "Package: base-files\nVersion: 12.4\n"}, {name: "var/lib/dpkg/status.d/base.md5sums", content: bash}}}, []string{"Debian/base-files@12.4"}},
 		{"Alpine", [][]entry{{{name: "lib/apk/db/installed", content: musl}, {name: "etc/os-release", content: "ID=alpine\nVERSION_ID=3.19.1\n"}}}, []string{"Alpine:v3.19/musl@1.2.4-r2", "Alpine:v3.19/ssl_client@1.36.1-r5"}},
+		{"a line without end is passed over", [][]entry{{{name: status, content: "Package: bash\nDepends: " + strings.Repeat("x", 3*maxLine) + "\nStatus: install ok installed\nVersion: 1\n"}}}, []string{"Debian/bash@1"}},
 		{"a name with a dot in front", [][]entry{{{name: "./" + status, content: bash}}}, []string{"Debian/bash@5.2.15-2+b2"}},
 		{"a name that leads out", [][]entry{{{name: "../../" + status, content: bash}}}, []string{"Debian/bash@5.2.15-2+b2"}},
 		{"a later layer counts", [][]entry{{{name: status, content: bash}}, {{name: status, content: libssl}}}, []string{"Debian/libssl3@3.0.11-1+b1"}},

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"path"
 	"strings"
@@ -29,20 +30,17 @@ const maxLine = 64 << 10
 // lines calls each with every line of a text, without its end.
 func lines(r io.Reader, each func(line string)) error {
 	b := bufio.NewReaderSize(r, maxLine)
-	for {
+	for tooLong := false; ; {
 		line, err := b.ReadSlice('\n')
-		if err == bufio.ErrBufferFull { //nolint:errorlint // as ReadSlice returns it
-			for err == bufio.ErrBufferFull { //nolint:errorlint // likewise
-				_, err = b.ReadSlice('\n')
-			}
-			line = nil
-		} else if len(line) > 0 {
+		more := errors.Is(err, bufio.ErrBufferFull)
+		if len(line) > 0 && !more && !tooLong {
 			each(strings.TrimRight(string(line), "\r\n"))
 		}
-		if err == io.EOF { //nolint:errorlint // likewise
+		tooLong = more
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil && !more:
 			return err
 		}
 	}
