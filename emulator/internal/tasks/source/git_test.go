@@ -1,6 +1,7 @@
 package source
 
 import (
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -67,7 +68,7 @@ func gitServer(t *testing.T, dir string) *httptest.Server {
 	if err != nil {
 		t.Skip("there is no git on PATH")
 	}
-	backend := &cgi.Handler{Path: program, Args: []string{"http-backend"}, Env: []string{
+	backend := &cgi.Handler{Path: program, Stderr: io.Discard, Args: []string{"http-backend"}, Env: []string{
 		"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -117,10 +118,11 @@ func TestGit(t *testing.T) {
 		"#" + first[:10]: {first, "HEAD", ".", firstFiles},
 		"#refs/tags/v1":  {first, "HEAD", ".", firstFiles},
 	} {
-		for _, remote := range []string{"file://" + dir, server.URL + "/app.git", "http://secret@" + server.Listener.Addr().String() + "/private/app.git"} {
-			if strings.HasPrefix(remote, "file") && fragment == "" {
-				fragment = "#"
-			}
+		remotes := []string{"file://" + dir, server.URL + "/app.git"}
+		if fragment == "" {
+			remotes = append(remotes, "http://secret@"+server.Listener.Addr().String()+"/private/app.git")
+		}
+		for _, remote := range remotes {
 			result, files, err := fetch(t, f, remote+fragment)
 			if err != nil || result != (Result{want.dir, want.commit, want.branch}) || files != want.files {
 				t.Errorf("%s%s: %+v, %v\n%s", remote, fragment, result, err, files)
