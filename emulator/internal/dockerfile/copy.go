@@ -216,20 +216,26 @@ func (y *copying) carryOut(items []item, comment string) error {
 	case len(items) > 1 && !strings.HasSuffix(y.dest, "/") && !y.pivot:
 		return fmt.Errorf("When using %s with more than one source file, the destination must be a directory and end with a /", y.name) //nolint:staticcheck // docker's words
 	}
+	key, err := y.key(items)
+	if err != nil {
+		return err
+	}
+	return y.once(key, "#(nop) "+comment, func() (*layer, error) { return y.all(items) })
+}
+
+// all copies the items, and returns what that changed.
+func (y *copying) all(items []item) (*layer, error) {
 	for _, i := range items {
 		clear(y.copies)
 		if err := y.one(i); err != nil {
-			return fmt.Errorf("failed to copy files: %w", err)
+			return nil, fmt.Errorf("failed to copy files: %w", err)
 		}
 	}
-	if y.link {
-		l, err := y.to.layer(y.scratch)
-		if err != nil {
-			return err
-		}
-		return y.stack(l, "#(nop) "+comment)
+	l, err := y.to.layer(y.scratch)
+	if err == nil && y.link {
+		err = y.overlay(l)
 	}
-	return y.commit("#(nop) " + comment)
+	return l, err
 }
 
 // one copies an item.

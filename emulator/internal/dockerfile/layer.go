@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -191,7 +192,7 @@ func (in *inode) copyTo(w io.Writer) error {
 func (in *inode) header(name string) *tar.Header {
 	h := &tar.Header{
 		Typeflag: in.kind, Name: name, Linkname: in.target, Mode: in.mode, Uid: in.uid, Gid: in.gid,
-		ModTime: in.modified, Devmajor: in.major, Devminor: in.minor, Format: tar.FormatPAX,
+		ModTime: in.modified.Truncate(time.Second), Devmajor: in.major, Devminor: in.minor, Format: tar.FormatPAX,
 	}
 	switch in.kind {
 	case tar.TypeDir:

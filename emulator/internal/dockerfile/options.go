@@ -48,7 +48,7 @@ type Options struct {
 
 	// Progress gets the words of docker build, line by line; nil discards them.
 	Progress io.Writer
-	// Cache holds layers of former builds; nil is none. It lives as long as the results that went into it.
+	// Cache holds what former builds led to; nil is none. It is good as long as the results of those builds are not closed.
 	Cache *Cache
 	// NoCache looks for nothing in the cache. What is built goes into it nevertheless.
 	NoCache bool
@@ -107,6 +107,3 @@ type Dependency struct {
 	// Reference is the name as it is in the Dockerfile, after expansion.
 	Reference string `json:"reference"`
 }
-
-// Cache holds what instructions led to. It may be used by several builds at once.
-type Cache struct{}

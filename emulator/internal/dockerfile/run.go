@@ -28,18 +28,21 @@ func (s *stage) runCommand(ctx context.Context, c *instructions.RunCommand) erro
 	if err != nil {
 		return err
 	}
-	container := digestOf(s.id, fmt.Sprint(c))
-	s.progress.container(container)
-	changes, err := network.Layer(ctx, spec)
-	if err != nil {
-		return runError(err, spec.Args)
-	}
-	s.progress.removed(container)
-	l, err := s.keep(changes)
-	if err != nil {
-		return err
-	}
-	return s.stack(l, strings.Join(spec.Args, " "))
+	key := s.runKey(c, spec.Args, spec.Env)
+	return s.once(key, strings.Join(spec.Args, " "), func() (*layer, error) {
+		container := digestOf(s.id, fmt.Sprint(c))
+		s.progress.container(container)
+		changes, err := network.Layer(ctx, spec)
+		if err != nil {
+			return nil, runError(err, spec.Args)
+		}
+		s.progress.removed(container)
+		l, err := s.keep(changes)
+		if err == nil {
+			err = s.overlay(l)
+		}
+		return l, err
+	})
 }
 
 // network is where RUN is carried out.

@@ -30,6 +30,8 @@ type stage struct {
 	base   *foreign
 	// declared are the arguments that ARG made known in here, with their defaults.
 	declared map[string]*string
+	// chain says all that the stage is made of so far; it is the key of the cache.
+	chain string
 	// commanded says that CMD was given in here: an ENTRYPOINT drops a command that was inherited.
 	commanded bool
 }
@@ -60,16 +62,17 @@ func (b *build) stage(ctx context.Context, number int) (*stage, error) {
 		return nil, err
 	}
 	b.built[number] = s
-	b.progress.image(s.id)
 	if err := s.triggers(ctx); err != nil {
 		return nil, err
 	}
+	b.progress.image(s.id)
 	for _, command := range definition.Commands {
 		b.step++
 		b.progress.step(b.step, b.steps, fmt.Sprint(command))
 		if err := s.carryOut(ctx, command); err != nil {
 			return nil, err
 		}
+		b.progress.image(s.id)
 	}
 	return s, nil
 }
@@ -87,6 +90,7 @@ func (s *stage) from(ctx context.Context, definition instructions.Stage) error {
 			return err
 		}
 		s.config, s.id, s.layers = *s.parent.config.DeepCopy(), s.parent.id, slices.Clone(s.parent.layers)
+		s.chain = s.parent.chain
 	case definition.BaseName == noBase:
 		s.config = v1.ConfigFile{Architecture: platform.Architecture, OS: platform.OS, Variant: platform.Variant, RootFS: v1.RootFS{Type: "layers"}}
 	default:
@@ -94,6 +98,7 @@ func (s *stage) from(ctx context.Context, definition instructions.Stage) error {
 			return err
 		}
 	}
+	s.chain = digestOf(s.chain, s.id, platform.String())
 	if !slices.ContainsFunc(s.config.Config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) {
 		s.config.Config.Env = append(s.config.Config.Env, defaultPath)
 	}
@@ -196,64 +201,40 @@ func (s *stage) carryOut(ctx context.Context, command instructions.Command) erro
 	case *instructions.RunCommand:
 		return s.runCommand(ctx, c)
 	}
-	container := digestOf(s.id, fmt.Sprint(command))
-	s.progress.container(container)
 	if err := s.configure(command); err != nil {
 		return err
 	}
-	s.progress.removed(container)
-	return s.commit("#(nop) " + fmt.Sprint(command))
-}
-
-// commit makes what changed the next image of the stage.
-func (s *stage) commit(comment string) error {
-	if s.fs == nil {
-		return s.append(nil, comment)
-	}
-	l, err := s.fs.layer(s.scratch)
+	key, err := s.configuredKey()
 	if err != nil {
 		return err
 	}
-	if l == nil {
-		return s.append(nil, comment)
-	}
-	return s.append(l, comment)
-}
-
-// stack commits a layer that was made apart from the file system of the stage; nil changes nothing.
-func (s *stage) stack(l *layer, comment string) error {
-	if l == nil {
-		return s.append(nil, comment)
-	}
-	if s.fs != nil {
-		if err := s.apply(s.fs, l); err != nil {
-			return err
+	return s.once(key, "#(nop)  "+fmt.Sprint(command), func() (*layer, error) {
+		container := digestOf(s.id, fmt.Sprint(command))
+		s.progress.container(container)
+		defer s.progress.removed(container)
+		if s.fs == nil {
+			return nil, nil
 		}
-		s.fs.settle()
-	}
-	return s.append(l, comment)
+		return s.fs.layer(s.scratch)
+	})
 }
 
-// append adds a layer, if there is one, and a line of history.
-func (s *stage) append(l v1.Layer, comment string) error {
-	now := v1.Time{Time: s.Now().UTC()}
-	s.config.History = append(s.config.History, v1.History{Created: now, CreatedBy: strings.Join(s.shell(), " ") + " " + comment, EmptyLayer: l == nil})
-	s.config.Created = now
+// append adds what an instruction led to, and a line of history.
+func (s *stage) append(made step, comment string) error {
+	s.config.History = append(s.config.History, v1.History{
+		Created: made.created, CreatedBy: strings.Join(s.shell(), " ") + " " + comment, EmptyLayer: made.layer == nil,
+	})
+	s.config.Created = made.created
 	s.config.Config.Image = s.id
-	if l != nil {
-		diffID, err := l.DiffID()
-		if err != nil {
-			return err
-		}
-		s.config.RootFS.DiffIDs = append(s.config.RootFS.DiffIDs, diffID)
-		s.layers = append(s.layers, l)
+	if made.layer != nil {
+		s.config.RootFS.DiffIDs = append(s.config.RootFS.DiffIDs, made.layer.diffID)
+		s.layers = append(s.layers, made.layer)
 	}
 	raw, err := json.Marshal(s.config)
 	if err != nil {
 		return err
 	}
 	s.id = configDigest(raw)
-	s.progress.image(s.id)
 	return nil
 }
 
