@@ -144,22 +144,22 @@ func TestRootIsPrivate(t *testing.T) {
 func TestBombs(t *testing.T) {
 	e := newExecutor(t, Options{Limits: Limits{Processes: 40, Memory: 96 << 20, Disk: 32 << 20}})
 	n := networkOf(t, e, NetworkOptions{})
-	for _, c := range []struct {
-		do, want string
-		needs    string // the control groups without which the kernel does not say why, or does not bound it
-	}{
-		{"fill /full", "it wrote more than 32 MiB to its root file system", ""},
-		{"deep 2000 then sleep 100", "more than 256 directories below each other", ""},
-		{"hog", "it wanted more than 96 MiB of memory", "memory"},
+	for _, c := range []struct{ do, want string }{
+		{"fill /full", "it wrote more than 32 MiB to its root file system"},
+		{"deep 2000 then sleep 100", "more than 256 directories below each other"},
+		{"hog", "it wanted more than 96 MiB of memory"},
 	} {
 		t.Run(c.do, func(t *testing.T) {
-			if !strings.Contains(e.Status().Detail, c.needs) || strings.Contains(e.Status().Detail, "no control groups") && c.needs != "" {
-				t.Skip(e.Status().Detail)
-			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			started, _ := start(t, n, spec(image(t), nil, strings.Fields(c.do)...))
+			started, out := start(t, n, spec(image(t), nil, strings.Fields(c.do)...))
 			_, err := started.Wait(ctx)
+			if c.do == "hog" && strings.Contains(e.Status().Detail, "no control groups") {
+				if !strings.Contains(out.String(), "out of memory") { // as Go says it
+					t.Errorf("%v %.300s", err, out)
+				}
+				return
+			}
 			if exit, ok := errors.AsType[*ExitError](err); !ok || !strings.Contains(exit.Reason, c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}

@@ -33,6 +33,7 @@ type container struct {
 	order   *order
 	streams *streams
 	made    []string
+	kept    bool // its root outlives it, until it is a layer
 	signal  sync.Mutex
 
 	ended  chan struct{} // closed at the end, after which the rest stands
@@ -42,13 +43,13 @@ type container struct {
 }
 
 // start starts a container. What was taken for it is given back if that fails, and else when it ends.
-func (w *network) start(ctx context.Context, s Spec) (_ *container, err error) {
+func (w *network) start(ctx context.Context, s Spec, keep bool) (_ *container, err error) {
 	config, err := s.Image.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
 	s.Limits = s.Limits.or(w.namespaces.options.Limits)
-	c := &container{network: w, name: strings.ToLower(s.Name), config: config.Config, spec: s, ended: make(chan struct{})}
+	c := &container{network: w, name: strings.ToLower(s.Name), config: config.Config, spec: s, kept: keep, ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			c.giveBack()
@@ -146,7 +147,7 @@ func (c *container) program(p Process) sandbox.Program {
 		made.User = c.config.User
 	}
 	if len(c.group.files) == 0 {
-		made.Processes = c.spec.Limits.Processes
+		made.Processes, made.Memory = c.spec.Limits.Processes, c.spec.Limits.Memory
 	}
 	return made
 }
@@ -165,6 +166,9 @@ func (c *container) follow() {
 		c.reason = c.group.reason()
 	}
 	c.giveBack()
+	if !c.kept {
+		c.remove()
+	}
 	close(c.ended)
 }
 

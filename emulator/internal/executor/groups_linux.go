@@ -154,7 +154,7 @@ func (g *groups) describe() string {
 		found = append(found, h.controllers...)
 	}
 	if len(found) == 0 {
-		return "no control groups here: processes are bounded by resource limits, memory is not"
+		return "no control groups here: resource limits bound the number of processes, and the memory of each"
 	}
 	return "control groups for " + strings.Join(found, ", ")
 }

@@ -107,7 +107,7 @@ func (w *network) makeDirectory(name string) error {
 
 // Start starts a container.
 func (w *network) Start(ctx context.Context, s Spec) (Container, error) {
-	c, err := w.start(ctx, s)
+	c, err := w.start(ctx, s, false)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (w *network) Start(ctx context.Context, s Spec) (Container, error) {
 
 // Layer runs a container to its end, and takes what it changed.
 func (w *network) Layer(ctx context.Context, s Spec) (v1.Layer, error) {
-	c, err := w.start(ctx, s)
+	c, err := w.start(ctx, s, true)
 	if err != nil {
 		return nil, err
 	}

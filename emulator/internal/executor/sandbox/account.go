@@ -27,7 +27,7 @@ const maxAccountLine = 64 << 10
 // FindAccount finds the account of a user as in a Dockerfile, "name", "number", with ":group" perhaps; empty is root.
 // passwd and group are the image's files, and may be nil. A number need not be in them, a name must.
 func FindAccount(user string, passwd, group io.Reader) (Account, error) {
-	name, groupName, grouped := strings.Cut(user, ":")
+	name, groupName, _ := strings.Cut(user, ":")
 	if name == "" {
 		name = "0"
 	}
@@ -48,12 +48,12 @@ func FindAccount(user string, passwd, group io.Reader) (Account, error) {
 	if a.UID < 0 {
 		return a, fmt.Errorf("unable to find user %s: no matching entries in passwd file", name)
 	}
-	return a, a.join(login, groupName, grouped, group)
+	return a, a.join(login, groupName, group)
 }
 
 // join sets the groups: the one that is asked for, or those that have the user as a member.
-func (a *Account) join(login, wanted string, grouped bool, group io.Reader) error {
-	found := false
+func (a *Account) join(login, wanted string, group io.Reader) error {
+	grouped, found := wanted != "", false
 	if n, ok := number(wanted); grouped && ok {
 		a.GID, found = n, true
 	}

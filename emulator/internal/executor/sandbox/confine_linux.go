@@ -59,7 +59,7 @@ func confine(p *Program) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := setLimits(p.Processes); err != nil {
+	if err := setLimits(p); err != nil {
 		return nil, err
 	}
 	if p.Terminal {
@@ -181,7 +181,7 @@ func refusal(err error) Answer {
 	return Answer{Problem: err.Error(), NotFound: errors.Is(err, errNotFound)}
 }
 
-func setLimits(processes int) error {
+func setLimits(p *Program) error {
 	for _, l := range limits {
 		var now unix.Rlimit
 		if err := unix.Getrlimit(l.resource, &now); err != nil {
@@ -192,12 +192,15 @@ func setLimits(processes int) error {
 			return wrap("limits", err)
 		}
 	}
-	if processes <= 0 {
+	if p.Processes <= 0 {
 		return nil
 	}
-	n := uint64(processes)
 	// Where the kernel counts process numbers by namespace (Linux 6.14), it bounds them for all users together.
-	_ = os.WriteFile("/proc/sys/kernel/pid_max", []byte(strconv.Itoa(max(processes, leastPIDs))), 0)
+	_ = os.WriteFile("/proc/sys/kernel/pid_max", []byte(strconv.Itoa(max(p.Processes, leastPIDs))), 0)
+	n, bytes := uint64(p.Processes), uint64(p.Memory)
+	if err := unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+		return wrap("limits", err)
+	}
 	return wrap("limits", unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: n, Max: n}))
 }
 

@@ -114,8 +114,10 @@ type Program struct {
 	Privileged bool
 	// Flat says that one user alone is mapped.
 	Flat bool
-	// Processes bounds how many there may be, where no control group does; 0 does not.
+	// Processes bounds how many there may be, and Memory how many bytes each may have, where no control group bounds the
+	// container; 0 does not.
 	Processes int
+	Memory    int64
 }
 
 // Plan is a container.
