@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -34,6 +35,9 @@ var promised = []struct {
 	{"acrlocal from 203.0.113.7 -- az acr update", true, `"networkRuleBypassOptions": "None"`, "az"},
 	{"acrlocal from 203.0.113.7 -- az acr network-rule", true, `198\.51\.100\.77`, "az"},
 	{"acrlocal from 203.0.113.7 -- az acr repository", true, `"v1"`, "az"},
+	{"acrlocal from 203.0.113.7 -- az acr build", true, "Run ID: ca1 was successful", "az"},
+	{"acrlocal from 203.0.113.7 -- az acr run", true, "Run ID: ca2 was successful", "az"},
+	{"acrlocal status", true, "containers +(namespaces|docker|none): ", ""},
 	{"acrlocal from containerGroups/worker -- az login", true, "systemAssignedIdentity", "az"},
 	{"acrlocal export", true, "name: myregistry", ""},
 	{"acrlocal explain --from sites/shop", false, "not-a-trusted-service", ""},
@@ -43,6 +47,16 @@ var promised = []struct {
 	{"acrlocal --help", true, "explain", ""},
 }
 
+// somebodysSource is a directory with a Dockerfile.
+func somebodysSource(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nLABEL made=here\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestReadme runs the README's commands as they stand, except for the ports and the name of the image.
 func TestReadme(t *testing.T) {
 	if runtime.GOOS == "darwin" {
@@ -50,7 +64,7 @@ func TestReadme(t *testing.T) {
 	}
 	p := up(t)
 	t.Setenv("ACRLOCAL_MANAGE", p.manager())
-	names := strings.NewReplacer("localhost:5080", p.local(), "IMAGE", p.somebodysImage(t))
+	names := strings.NewReplacer("localhost:5080", p.local(), "IMAGE", p.somebodysImage(t), "SOURCE", somebodysSource(t))
 	commands := readmeCommands(t)
 	if len(commands) < len(promised)-1 {
 		t.Errorf("the README has only these commands: %q", commands)
