@@ -29,14 +29,15 @@ var architectures = [...]struct {
 
 // platform is what the executable is for. An error says that it is not for Linux.
 func (l *layer) platform() (v1.Platform, error) {
-	f, err := elf.Open(l.executable)
-	if wrong, ok := errors.AsType[*elf.FormatError](err); ok {
-		return v1.Platform{}, fmt.Errorf("%s is no executable for Linux (%w): give a mirror, or an executable for Linux", l.executable, wrong)
-	}
+	file, err := os.Open(l.executable)
 	if err != nil {
 		return v1.Platform{}, err
 	}
-	defer func() { _ = f.Close() }()
+	defer file.Close()
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return v1.Platform{}, fmt.Errorf("%s is no executable for Linux (%w): give a mirror, or an executable for Linux", l.executable, err)
+	}
 	for _, a := range &architectures {
 		if a.machine == f.Machine {
 			return v1.Platform{OS: "linux", Architecture: a.name}, nil

@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,11 @@ func imageOf(dir, rest string, a asked) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := pick(l, found, a.platform, maxDepth)
+	root, err := l.ImageIndex()
+	if err != nil {
+		return nil, err
+	}
+	image, err := pick(root, found, a.platform, maxDepth)
 	if err != nil && !errors.Is(err, errNotThere) {
 		return nil, fmt.Errorf("%s in oci:%s: %w", a.named, dir, err)
 	}
@@ -98,35 +101,40 @@ func indexOf(l layout.Path) (*v1.IndexManifest, error) {
 	return index.IndexManifest()
 }
 
-// pick finds the image for a platform in what a descriptor describes.
-func pick(l layout.Path, d v1.Descriptor, platform v1.Platform, depth int) (v1.Image, error) {
+// pick finds the image for a platform in what a descriptor of an index describes.
+func pick(index v1.ImageIndex, d v1.Descriptor, platform v1.Platform, depth int) (v1.Image, error) {
 	if !d.MediaType.IsIndex() {
-		return l.Image(d.Digest)
+		return index.Image(d.Digest)
 	}
 	if depth == 0 {
 		return nil, errors.New("indexes stand too deep in one another")
 	}
-	data, err := blob(l, d.Digest)
+	inner, err := index.ImageIndex(d.Digest)
 	if err != nil {
 		return nil, err
 	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(data, &index); err != nil {
+	manifest, err := inner.IndexManifest()
+	if err != nil {
 		return nil, err
 	}
-	for _, child := range index.Manifests {
-		if child.Platform != nil && !child.Platform.Satisfies(platform) {
+	for _, child := range manifest.Manifests {
+		if !isFor(child, platform) {
 			continue
 		}
-		if child.Platform == nil && !child.MediaType.IsIndex() {
-			continue
-		}
-		image, err := pick(l, child, platform, depth-1)
+		image, err := pick(inner, child, platform, depth-1)
 		if !errors.Is(err, errNotThere) {
 			return image, err
 		}
 	}
 	return nil, errNotThere
+}
+
+// isFor reports whether a descriptor may lead to an image for a platform; an index that names none may.
+func isFor(d v1.Descriptor, platform v1.Platform) bool {
+	if d.Platform == nil {
+		return d.MediaType.IsIndex()
+	}
+	return d.Platform.Satisfies(platform)
 }
 
 // blob reads a small blob.

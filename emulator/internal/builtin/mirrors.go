@@ -48,8 +48,8 @@ func ParseMirror(text string) (Mirror, error) {
 // checkPrefix reports what keeps a text from being the beginning of a reference: a host, and perhaps a path.
 func checkPrefix(text string) error {
 	host, _, _ := strings.Cut(text, "/")
-	named, err := reference.ParseNamed(text + "/x")
-	if err != nil || reference.Domain(named) != host || !reference.IsNameOnly(named) {
+	named, err := reference.ParseNormalizedNamed(text + "/a/a")
+	if err != nil || reference.Domain(named) != host || !reference.IsNameOnly(named) || strings.ToLower(text) != text {
 		return fmt.Errorf("%q is no host, nor host and path, of a registry", text)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 )
@@ -71,7 +72,7 @@ const separators = `(?<!\(\?[imsU-]{0,5}|\[*\^*\[\^*):(?!\]\]*)`
 
 // parseFilter splits REPOSITORY:TAG.
 func parseFilter(text string) (filter, error) {
-	if len(text) > maxFilter || strings.Contains(text, "\n") {
+	if len(text) > maxFilter || strings.Contains(text, "\n") || !utf8.ValidString(text) {
 		return filter{}, errors.New("unable to correctly parse filter flag")
 	}
 	colons, err := compile(separators, filterTimeout)

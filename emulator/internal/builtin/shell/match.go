@@ -327,14 +327,16 @@ func complement(set []byte) []byte {
 func byteSet(text string) ([]byte, error) {
 	var set []byte
 	for i := 0; i < len(text); i++ {
-		if end := strings.Index(text[i:], ":]"); strings.HasPrefix(text[i:], "[:") && end > 0 {
-			class, ok := byteClass(text[i+2 : i+end])
-			if !ok {
-				return nil, fmt.Errorf("invalid character class '%s'", text[i+2:i+end])
+		if rest, ok := strings.CutPrefix(text[i:], "[:"); ok {
+			if name, _, closed := strings.Cut(rest, ":]"); closed {
+				class, ok := byteClass(name)
+				if !ok {
+					return nil, fmt.Errorf("invalid character class '%s'", name)
+				}
+				set = append(set, class...)
+				i += len("[:") + len(name) + len(":]") - 1
+				continue
 			}
-			set = append(set, class...)
-			i += end + 1
-			continue
 		}
 		c, size := unescape(text[i:])
 		i += size - 1
