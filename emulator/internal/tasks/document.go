@@ -73,18 +73,20 @@ type entry struct {
 	request   map[string]any
 	principal string
 	// host is the resource whose identity the run has, unless it is that of its task.
-	host    azure.ResourceID
-	trigger trigger
+	host     azure.ResourceID
+	occasion occasion
 	// note adds documents to the change that writes the run, such as the task run that it is of. An error keeps it from being
 	// written. A run with a note is nobody's whom an error could be told: what is wrong with its request is told by its log.
 	note func(s *azure.State, run azure.ResourceID) ([]azure.Document, error)
 }
 
-// trigger is what started a run, other than a person.
-type trigger struct {
+// occasion is what started a run, other than a person.
+type occasion struct {
 	// member is the one of the run's properties that tells of it, such as timerTrigger; empty for a person's run.
 	member string
 	about  map[string]any
+	// remark is the first line of the run's log.
+	remark string
 }
 
 // write writes the document of a run that waits, with the next number of its registry, and drops the oldest runs beyond
@@ -169,15 +171,15 @@ func (s *Service) waitingRun(id azure.ResourceID, p *plan, e entry) azure.Docume
 			about[name] = value
 		}
 	}
-	if e.trigger.member != "" {
-		about[e.trigger.member] = e.trigger.about
+	if e.occasion.member != "" {
+		about[e.occasion.member] = e.occasion.about
 	}
 	if hosts := p.Credentials.hosts(); len(hosts) > 0 {
 		about["customRegistries"] = hosts
 	}
 	return azure.Document{ID: id, Body: map[string]any{
 		"id": id.String(), "name": id.Name(), "type": azure.TypeRun, "properties": about,
-		"request": e.request, "principal": e.principal, "host": e.host.String(),
+		"request": e.request, "principal": e.principal, "host": e.host.String(), "remark": e.occasion.remark,
 	}}
 }
 
@@ -187,7 +189,7 @@ var runTypes = map[[2]bool]string{
 }
 
 func runType(p *plan, e entry) string {
-	return runTypes[[2]bool{e.trigger.member != "", p.kind == dockerBuild}]
+	return runTypes[[2]bool{e.occasion.member != "", p.kind == dockerBuild}]
 }
 
 // note changes the document of a run.

@@ -18,7 +18,6 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/blob"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
-	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
 
 const (
@@ -29,7 +28,6 @@ const (
 // stub is a Cloud of documents alone: whoever dials gets nowhere. Waits of a minute or more never end; shorter ones end at
 // once, and are noted.
 type stub struct {
-	ca    *vantage.CA
 	told  func(keys []string)
 	mu    sync.Mutex
 	state *azure.State
@@ -68,7 +66,7 @@ func (s *stub) Token(context.Context, agent.Identity, string) (string, error) {
 	return "", errors.New("nobody has an identity")
 }
 
-func (s *stub) CA() ([]byte, error) { return s.ca.PEM() }
+func (s *stub) CA() ([]byte, error) { return nil, nil }
 func (s *stub) Now() time.Time      { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 func (s *stub) After(d time.Duration) <-chan time.Time {
@@ -100,7 +98,7 @@ func newBench(t testing.TB, documents ...azure.Document) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cloud := &stub{ca: vantage.OpenCA(t.TempDir()), state: state}
+	cloud := &stub{state: state}
 	b := &bench{t: t, cloud: cloud, runs: &runner{attempts: map[string]int{}}, here: here}
 	b.Service = New(b.options())
 	cloud.told = b.Changed

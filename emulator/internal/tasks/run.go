@@ -104,9 +104,11 @@ func (s *Service) start(ctx context.Context, id azure.ResourceID) (*run, error) 
 	if r.log, err = newLog(s.Blobs, logOf(id), s.Cloud.Now); err != nil {
 		return r, err
 	}
+	if remark := textOf(given["remark"]); remark != "" {
+		r.log.print(remark)
+	}
 	registry, _ := id.Parent()
-	text, _ := given["host"].(string)
-	host, _ := azure.ParseResourceID(text)
+	host, _ := azure.ParseResourceID(textOf(given["host"]))
 	if r.plan, err = newPlan(s.Cloud.State(), registry, host, given["request"]); err != nil {
 		return r, err
 	}

@@ -24,6 +24,7 @@ type Service struct {
 	queues  map[string]*queue
 	cancels map[string]context.CancelCauseFunc // of the runs that go on, by key
 	changed map[string]bool                    // keys of documents since Run last looked
+	reset   bool                               // anything may have changed
 	events  []agent.Event
 }
 
@@ -47,6 +48,7 @@ func (s *Service) Changed(keys []string) {
 	defer s.mu.Unlock()
 	if keys == nil {
 		s.drop()
+		s.reset = true
 	}
 	for _, key := range keys {
 		s.changed[key] = true
@@ -95,16 +97,18 @@ func (s *Service) Run(ctx context.Context) {
 	s.clean()
 	s.recover(ctx)
 	s.mu.Lock()
-	s.ctx = ctx
+	s.ctx, s.reset = ctx, true
+	s.tell()
 	s.mu.Unlock()
-	for _, d := range s.Cloud.State().OfType(azure.TypeTaskRun) {
-		s.startTaskRun(ctx, d)
-	}
-	s.pumpAll()
+	var next alarm
 	for ctx.Err() == nil {
 		select {
 		case <-s.notice:
-			s.look(ctx)
+			if s.look(ctx) {
+				next = s.nextAlarm(s.Cloud.Now())
+			}
+		case <-next.rings:
+			next = s.ring(ctx, next)
 		case <-ctx.Done():
 		}
 	}
@@ -114,20 +118,31 @@ func (s *Service) Run(ctx context.Context) {
 	s.work.Wait()
 }
 
-// look acts on what has changed.
-func (s *Service) look(ctx context.Context) {
+// look acts on what has changed and happened. It reports whether that concerned tasks.
+func (s *Service) look(ctx context.Context) (tasks bool) {
 	s.mu.Lock()
-	changed := s.changed
-	s.changed, s.events = map[string]bool{}, nil
+	changed, events, reset := s.changed, s.events, s.reset
+	s.changed, s.events, s.reset = map[string]bool{}, nil, false
 	s.mu.Unlock()
 	s.forget()
 	state := s.Cloud.State()
+	if reset {
+		for _, d := range state.OfType(azure.TypeTaskRun) {
+			changed[d.ID.Key()] = true
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(changed)) {
 		if d, found := state.Get(key); found && d.Is(azure.TypeTaskRun) {
 			s.startTaskRun(ctx, d)
 		}
+		id, err := azure.ParseResourceID(key)
+		tasks = tasks || err == nil && id.Is(azure.TypeTask)
+	}
+	for _, e := range events {
+		s.pushed(ctx, e)
 	}
 	s.pumpAll()
+	return tasks || reset
 }
 
 // recover finds the runs that an earlier process left.

@@ -24,8 +24,18 @@ func TestMain(m *testing.M) {
 	if code, handled := emulator.Main(os.Args); handled {
 		os.Exit(code)
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "tasks-")
+	if err != nil {
+		panic(err)
+	}
+	keys = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
+
+// keys is the directory of the keys that the emulators of all tests have: to make them takes long.
+var keys string
 
 const (
 	group      = "/subscriptions/acac10ca-2000-4000-8000-000000000001/resourceGroups/acrlocal"
@@ -43,6 +53,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, registry string, o emulator.Options) *world {
+	o.State = keys
 	return &world{emulatortest.StartWith(t, o), t, registry}
 }
 
