@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 	"github.com/acrlocal/acrlocal/emulator/internal/handover"
@@ -17,7 +19,9 @@ import (
 )
 
 // maxConnections is how many connections a network has open to emulated hosts. More wait.
-const maxConnections = 512
+const maxConnections = 256
+
+const acceptPause = 20 * time.Millisecond
 
 // gateway serves the sockets of a network: connections to emulated hosts, and questions for names.
 type gateway struct {
@@ -86,21 +90,37 @@ func (g *gateway) container(name string) (netip.Addr, bool) {
 	return addr, ok
 }
 
+// accept serves the connections to one port. None is taken that there is no room for: what containers open must not take
+// the emulator's files.
 func (g *gateway) accept(l net.Listener, port int) {
 	for {
-		c, err := l.Accept()
-		if err != nil {
+		select {
+		case g.slots <- struct{}{}:
+		case <-g.ctx.Done():
 			return
 		}
+		c, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			<-g.slots
+			g.pause()
+			continue
+		}
 		g.served.Go(func() {
-			defer func() { _ = c.Close() }()
-			select {
-			case g.slots <- struct{}{}:
-				defer func() { <-g.slots }()
-				g.forward(c, port)
-			case <-g.ctx.Done():
-			}
+			defer func() { <-g.slots }()
+			defer c.Close()
+			g.forward(c, port)
 		})
+	}
+}
+
+// pause waits a moment, such as for files to become free.
+func (g *gateway) pause() {
+	select {
+	case <-time.After(acceptPause):
+	case <-g.ctx.Done():
 	}
 }
 

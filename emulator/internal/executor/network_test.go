@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,12 @@ func (a *azure) dial(_ context.Context, address string) (net.Conn, error) {
 		fmt.Fprintf(far, "%s says %s", address, line)
 	}()
 	return near, nil
+}
+
+func (a *azure) dials() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.dialed)
 }
 
 func TestNetwork(t *testing.T) {
@@ -81,7 +88,7 @@ func TestNetwork(t *testing.T) {
 			}
 		})
 	}
-	for _, d := range a.dialed {
+	for _, d := range a.dials() {
 		if strings.HasPrefix(d, "198.") || strings.HasPrefix(d, "172.") {
 			t.Errorf("%s was dialled: hosts have names", d)
 		}
@@ -94,6 +101,22 @@ func TestNetwork(t *testing.T) {
 	c.Stop(0)
 	if _, out, err := run(t, n, spec(i, nil, "lookup", "web")); err != nil || out != "no such host\n" {
 		t.Errorf("a container that has ended: %q %v", out, err)
+	}
+}
+
+// However many connections a container opens, the emulator takes no more than it has room for, and serves others when
+// there is room again.
+func TestManyConnections(t *testing.T) {
+	a := &azure{}
+	n := newNetwork(t, NetworkOptions{Dial: a.dial})
+	c, out := start(t, n, spec(image(t), nil, "dial", "myregistry.azurecr.io:443", "600", "then", "sleep", "1000"))
+	await(t, out, "ready")
+	if g := n.(*network).gateway; len(g.slots) > maxConnections || len(a.dials()) > maxConnections {
+		t.Errorf("%d connections are served, %d were dialled", len(g.slots), len(a.dials()))
+	}
+	c.Stop(0)
+	if _, out, err := run(t, n, spec(image(t), nil, "get", "myregistry.azurecr.io:443")); err != nil || !strings.Contains(out, "says hello") {
+		t.Errorf("after that: %q %v", out, err)
 	}
 }
 

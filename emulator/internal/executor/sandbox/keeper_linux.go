@@ -85,7 +85,8 @@ func (k *keeper) prepare(control *net.UnixConn) ([]*os.File, error) {
 	if err := json.Unmarshal(message[:n], &k.hello); err != nil {
 		return nil, err
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+	// What the machine unmounts is not held here.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return nil, fmt.Errorf("mounts: %w", err)
 	}
 	unix.Umask(0)

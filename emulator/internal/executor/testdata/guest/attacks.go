@@ -46,6 +46,7 @@ var attacks = map[string]func(args []string) error{
 	"files":     manyFiles,
 	"deep":      deep,
 	"hog":       hog,
+	"dial":      dialMany,
 	"hostname":  func([]string) error { return syscall.Sethostname([]byte("evil")) },
 	"caps":      caps,
 }
@@ -214,6 +215,20 @@ func deep(args []string) error {
 	}
 	return nil
 }
+
+// dialMany opens many connections and keeps them.
+func dialMany(args []string) error {
+	for range number(args[1]) {
+		c, err := net.DialTimeout("tcp", args[0], 5*time.Second)
+		if err != nil {
+			return err
+		}
+		open = append(open, c)
+	}
+	return nil
+}
+
+var open []net.Conn
 
 var kept [][]byte
 
