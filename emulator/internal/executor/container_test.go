@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -244,4 +247,24 @@ func TestMounts(t *testing.T) {
 	if got := listing(t, l); got != "" {
 		t.Errorf("mounts are in the layer: %s", got)
 	}
+}
+
+// Containers of one network run beside each other, and an image that is new to all of them is unpacked once.
+func TestManyAtOnce(t *testing.T) {
+	n := newNetwork(t, NetworkOptions{})
+	i := image(t, base(t)...)
+	var all sync.WaitGroup
+	for k := range 16 {
+		all.Go(func() {
+			l, err := n.Layer(t.Context(), spec(i, nil, "write", "/x", strconv.Itoa(k)))
+			if err != nil {
+				t.Errorf("container %d: %v", k, err)
+				return
+			}
+			if got, want := listing(t, l), fmt.Sprintf("f 0644 0:0 x %d\n", k); got != want {
+				t.Errorf("container %d: %q, want %q", k, got, want)
+			}
+		})
+	}
+	all.Wait()
 }
