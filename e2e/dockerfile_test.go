@@ -27,9 +27,9 @@ import (
 // record makes TestDockerfile write what the judge says into the cases, instead of comparing it.
 var record = flag.Bool("record", false, "write what docker says into the cases of Dockerfiles")
 
-// judge says what a case must be: it returns the description of the image, or what the builder said instead.
+// judge says what a case must be.
 type judge interface {
-	judge(t *testing.T, c *imagecase.Case) (want, failure string)
+	judge(t *testing.T, c *imagecase.Case) imagecase.Verdict
 }
 
 // TestDockerfile lets Docker and BuildKit say what the images of the cases are. The tests of emulator/internal/dockerfile hold
@@ -50,18 +50,15 @@ func TestDockerfile(t *testing.T) {
 			if judges[c.Judge] == nil {
 				t.Skipf("the judge of this case is %s, who is not at hand", c.Judge)
 			}
-			want, failure := judges[c.Judge].judge(t, c)
+			verdict := judges[c.Judge].judge(t, c)
 			if *record {
-				if err := c.Record(want, failure); err != nil {
+				if err := c.Record(verdict); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			if diff := cmp.Diff(want, c.Want); diff != "" {
-				t.Errorf("the image (-%s +case):\n%s", c.Judge, diff)
-			}
-			if failure != c.Error {
-				t.Errorf("%s says\n%s\nand not\n%s", c.Judge, failure, c.Error)
+			if diff := cmp.Diff(verdict, c.Verdict()); diff != "" {
+				t.Errorf("-%s +case:\n%s", c.Judge, diff)
 			}
 		})
 	}
@@ -113,7 +110,7 @@ func (d *docker) runWith(buildkit string, args ...string) (string, error) {
 }
 
 // judge builds a case.
-func (d *docker) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
+func (d *docker) judge(t *testing.T, c *imagecase.Case) (v imagecase.Verdict) {
 	dir := t.TempDir()
 	if err := c.Context(dir); err != nil {
 		t.Fatal(err)
@@ -136,14 +133,21 @@ func (d *docker) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
 	args = append(args, secrets(t, c)...)
 	output, err := d.runWith(map[string]string{"buildkit": "1"}[c.Judge], append(args, dir)...)
 	t.Log(output)
+	if c.Judge == "docker" && c.Quiet == "" {
+		v.Says = imagecase.Words(output)
+	}
 	if err != nil {
-		return "", regexp.MustCompile(d.dir+`/data/\w+/\w+/\w+`).ReplaceAllString(lastWords(output), "")
+		// The last line is the error.
+		v.Says = v.Says[:strings.LastIndex(strings.TrimSuffix(v.Says, "\n"), "\n")+1]
+		v.Error = regexp.MustCompile(d.dir+`/data/\w+/\w+/\w+`).ReplaceAllString(lastWords(output), "")
+		return v
 	}
 	file := filepath.Join(t.TempDir(), "image.tar")
 	if output, err := d.run("save", "-o", file, "case"); err != nil {
 		t.Fatal(output)
 	}
-	return describe(t, c, file), ""
+	v.Want = describe(t, c, file)
+	return v
 }
 
 // secrets writes the secrets of a case to files, for the client to read.
@@ -199,7 +203,7 @@ func describe(t *testing.T, c *imagecase.Case, file string) string {
 // buildctl is the client of a BuildKit that runs already.
 type buildctl struct{}
 
-func (buildctl) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
+func (buildctl) judge(t *testing.T, c *imagecase.Case) imagecase.Verdict {
 	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "image.tar")
 	if err := c.Context(dir); err != nil {
 		t.Fatal(err)
@@ -222,9 +226,9 @@ func (buildctl) judge(t *testing.T, c *imagecase.Case) (want, failure string) {
 	output, err := exec.Command("buildctl", args...).CombinedOutput()
 	t.Logf("%s", output)
 	if err != nil {
-		return "", lastWords(string(output))
+		return imagecase.Verdict{Error: lastWords(string(output))}
 	}
-	return describe(t, c, out), ""
+	return imagecase.Verdict{Want: describe(t, c, out)}
 }
 
 // layouts gives BuildKit the images of a case.

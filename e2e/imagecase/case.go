@@ -4,13 +4,15 @@
 // image must be: docker is the classic builder of Docker 20.10, buildkit the one that it has inside, buildkitd a newer one that
 // runs by itself (0.30), and "nobody", with the reason, where no judge is at hand and the documentation decides. The files:
 //
-//	options          lines of: target NAME, arg NAME=VALUE, label NAME=VALUE, platform OS/ARCH, file PATH, secret ID=TEXT
+//	options          lines of: target NAME, arg NAME=VALUE, label NAME=VALUE, platform OS/ARCH, file PATH, secret ID=TEXT,
+//	                 quiet REASON (what is said on the way is not compared)
 //	context/PATH     a file of the context, with mode 644
 //	context          more of the context, a [recipe]
 //	archive/NAME     an archive for a recipe, a recipe itself
 //	image/NAME       an image that FROM and COPY --from find, a recipe
 //	want             the image, as [Describe] says it
 //	error            what the build says instead
+//	says             what the classic builder says on the way, with ID for every ID
 package imagecase
 
 import (
@@ -29,6 +31,8 @@ type Case struct {
 	Name string
 	// Judge is docker, buildkit, buildkitd or nobody.
 	Judge string
+	// Quiet is why what is said on the way is not compared, if it is not.
+	Quiet string
 	// Target, Dockerfile and Platform are options of the build; empty ones are not given.
 	Target, Dockerfile, Platform string
 	// Args, Labels and Secrets are options of the build.
@@ -39,6 +43,8 @@ type Case struct {
 	Runs bool
 	// Want is the description of the image, Error what the build says instead.
 	Want, Error string
+	// Says is what the classic builder says on the way; BuildKit has other words.
+	Says string
 
 	path    string
 	archive *txtar.Archive
@@ -75,7 +81,7 @@ func read(file string) (*Case, error) {
 	c := &Case{
 		Name: strings.TrimSuffix(filepath.Base(file), ".txtar"), Judge: string(judge[1]), path: file, archive: archive,
 		Args: map[string]string{}, Labels: map[string]string{}, Secrets: map[string]string{}, Images: map[string]v1.Image{},
-		Runs: runLine.MatchString(section(archive, "context/Dockerfile")), Want: section(archive, "want"), Error: strings.TrimSpace(section(archive, "error")),
+		Runs: runLine.MatchString(section(archive, "context/Dockerfile")), Want: section(archive, "want"), Error: strings.TrimSpace(section(archive, "error")), Says: section(archive, "says"),
 	}
 	if err := c.options(section(archive, "options")); err != nil {
 		return nil, err
@@ -103,7 +109,7 @@ func section(archive *txtar.Archive, name string) string {
 }
 
 func (c *Case) options(text string) error {
-	single := map[string]*string{"target": &c.Target, "file": &c.Dockerfile, "platform": &c.Platform}
+	single := map[string]*string{"target": &c.Target, "file": &c.Dockerfile, "platform": &c.Platform, "quiet": &c.Quiet}
 	several := map[string]map[string]string{"arg": c.Args, "label": c.Labels, "secret": c.Secrets}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")

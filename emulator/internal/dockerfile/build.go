@@ -31,8 +31,17 @@ type build struct {
 	foreign map[string]*foreign
 	// unread are the arguments that were given and are not asked for yet.
 	unread map[string]bool
-	step   int
-	steps  int
+	// bases are what the stages are based on, by number; planned are those that the target is known to need.
+	bases   []base
+	planned map[int]bool
+	step    int
+	steps   int
+}
+
+// nextStep says what is done next.
+func (b *build) nextStep(instruction any) {
+	b.step++
+	b.progress.step(b.step, b.steps, fmt.Sprint(instruction))
 }
 
 // Build builds an image. The error is for people, in docker's words where docker has any.
@@ -44,7 +53,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	b := &build{
 		Options: o, progress: progress{o.Progress}, scratch: &scratch{dir: dir, limit: o.Limits.Bytes},
-		built: map[int]*stage{}, foreign: map[string]*foreign{}, unread: map[string]bool{},
+		built: map[int]*stage{}, foreign: map[string]*foreign{}, unread: map[string]bool{}, planned: map[int]bool{},
 	}
 	result, err := b.run(ctx)
 	if err != nil {
@@ -90,13 +99,19 @@ func (b *build) run(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	b.addLabels(target)
 	if err := b.setGlobal(); err != nil {
 		return Result{}, err
 	}
-	b.addLabels(target)
+	b.expandFroms()
 	needed := b.needed(target)
+	b.steps = len(b.arguments)
 	for i := range needed {
+		b.planned[i] = true
 		b.steps += 1 + len(b.stages[i].Commands)
+	}
+	for _, argument := range b.arguments {
+		b.nextStep(argument)
 	}
 	for _, i := range slices.Sorted(maps.Keys(needed)) {
 		if _, err := b.stage(ctx, i); err != nil {
@@ -124,7 +139,7 @@ func (b *build) read() error {
 		if patterns, err = ignored(b.Context, b.Dockerfile); err != nil {
 			return err
 		}
-		if b.files, err = scanContext(b.Context, patterns, b.Limits); err != nil {
+		if b.files, err = scanContext(b.Context, patterns, b.Limits, b.Dockerfile, ".dockerignore"); err != nil {
 			return fmt.Errorf("error checking context: %w", err)
 		}
 		b.progress.context(b.files.size)
@@ -179,4 +194,26 @@ func (b *build) platform(text string) (v1.Platform, error) {
 		return v1.Platform{}, fmt.Errorf("failed to parse platform %s: %w", text, err)
 	}
 	return *p, nil
+}
+
+// needed says which stages the target needs.
+func (b *build) needed(target int) map[int]bool {
+	all := map[int]bool{}
+	for waiting := []int{target}; len(waiting) > 0; {
+		i := waiting[0]
+		waiting = waiting[1:]
+		if all[i] {
+			continue
+		}
+		all[i] = true
+		if other, found := b.stageCalled(b.bases[i].name, i); found {
+			waiting = append(waiting, other)
+		}
+		for _, name := range sources(b.stages[i]) {
+			if other, found := b.stageNamed(name, i); found {
+				waiting = append(waiting, other)
+			}
+		}
+	}
+	return all
 }

@@ -205,6 +205,9 @@ func (s *stage) healthCheck(c *instructions.HealthCheckCommand) error {
 	if h.StartInterval != 0 {
 		return fmt.Errorf("HEALTHCHECK --start-interval needs Docker 25, which is not emulated")
 	}
+	if old := s.config.Config.Healthcheck; old != nil && len(old.Test) > 0 && old.Test[0] != "NONE" {
+		s.progress.printf("Note: overriding previous HEALTHCHECK: %v", old.Test)
+	}
 	s.config.Config.Healthcheck = &v1.HealthConfig{
 		Test: h.Test, Interval: h.Interval, Timeout: h.Timeout,
 		StartPeriod: h.StartPeriod, Retries: h.Retries,

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,18 +24,19 @@ type scan struct {
 	root   *os.Root
 	ignore *patternmatcher.PatternMatcher
 	limits Limits
-	// size is what the context would be as an archive.
+	// size is what the context would be as an archive. Docker sends the files in sent even if they are ignored.
 	size  int64
+	sent  []string
 	links map[fileID]*inode
 }
 
 // scanContext reads the context but for what .dockerignore names.
-func scanContext(root *os.Root, ignore []string, limits Limits) (*scan, error) {
+func scanContext(root *os.Root, ignore []string, limits Limits, sent ...string) (*scan, error) {
 	matcher, err := patternmatcher.New(ignore)
 	if err != nil {
 		return nil, fmt.Errorf(".dockerignore: %w", err)
 	}
-	s := &scan{tree: newTree(), root: root, ignore: matcher, limits: limits, size: 2 * blockSize, links: map[fileID]*inode{}}
+	s := &scan{tree: newTree(), root: root, ignore: matcher, limits: limits, size: 2 * blockSize, sent: sent, links: map[fileID]*inode{}}
 	return s, s.directory(".", patternmatcher.MatchInfo{})
 }
 
@@ -52,7 +54,7 @@ func (s *scan) directory(dir string, parent patternmatcher.MatchInfo) error {
 		if err != nil {
 			return err
 		}
-		if skip && (!entry.IsDir() || !s.exceptedBelow(name)) {
+		if skip && (!entry.IsDir() || !s.exceptedBelow(name)) && !slices.Contains(s.sent, name) {
 			continue
 		}
 		if err := s.entry(name, skip); err != nil {
@@ -83,19 +85,25 @@ func (s *scan) exceptedBelow(dir string) bool {
 
 // entry puts one file; an ignored directory is not put before something in it is.
 func (s *scan) entry(name string, ignored bool) error {
-	if ignored {
+	if ignored && !slices.Contains(s.sent, name) {
 		return nil
 	}
 	info, err := s.root.Lstat(name)
 	if err != nil {
 		return err
 	}
+	links := len(s.links)
 	in, err := s.inode(name, info)
 	if in == nil || err != nil {
 		return err
 	}
-	s.size += blockSize + (in.size+blockSize-1)/blockSize*blockSize
+	s.size += blockSize
+	if _, several := identify(info); !several || len(s.links) > links {
+		s.size += (in.size + blockSize - 1) / blockSize * blockSize
+	}
 	switch {
+	case ignored:
+		return nil
 	case s.size > s.limits.Bytes:
 		return limitError("bytes in a context", s.limits.Bytes)
 	case s.files > s.limits.Files:

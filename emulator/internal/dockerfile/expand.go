@@ -28,7 +28,7 @@ func platformArguments(target v1.Platform) map[string]string {
 	return all
 }
 
-// setGlobal gives the arguments before the first FROM their values, and expands what FROM names.
+// setGlobal gives the arguments before the first FROM their values.
 func (b *build) setGlobal() error {
 	for name := range b.Args {
 		if !slices.Contains(predefined, name) {
@@ -39,22 +39,33 @@ func (b *build) setGlobal() error {
 	for name := range b.global {
 		b.override(name)
 	}
-	for _, argument := range b.arguments {
-		value, err := b.expandArgument(argument)
-		if err != nil {
-			return err
-		}
-		if value != nil {
-			b.global[argument.Key] = *value
-		}
-		b.override(argument.Key)
-	}
-	for i := range b.stages {
-		if err := b.expandFrom(&b.stages[i]); err != nil {
-			return err
+	for _, command := range b.arguments {
+		for _, argument := range command.Args {
+			value, err := b.expandArgument(argument)
+			if err != nil {
+				return err
+			}
+			if value != nil {
+				b.global[argument.Key] = *value
+			}
+			b.override(argument.Key)
 		}
 	}
 	return nil
+}
+
+// expandFroms finds out what every FROM names. One that cannot be known is an error when its turn comes.
+func (b *build) expandFroms() {
+	b.bases = make([]base, len(b.stages))
+	for i, s := range b.stages {
+		b.bases[i] = b.expandFrom(s)
+	}
+}
+
+// base is what a FROM names.
+type base struct {
+	name, platform string
+	err            error
 }
 
 func (b *build) expandArgument(a instructions.KeyValuePairOptional) (*string, error) {
@@ -73,17 +84,16 @@ func (b *build) override(name string) {
 	}
 }
 
-func (b *build) expandFrom(s *instructions.Stage) error {
-	original := s.BaseName
-	var err error
-	if s.BaseName, err = b.word(s.BaseName, b.global, false); err != nil {
-		return err
+func (b *build) expandFrom(s instructions.Stage) base {
+	name, err := b.word(s.BaseName, b.global, false)
+	if err == nil && name == "" {
+		err = fmt.Errorf("base name (%s) should not be blank", s.BaseName)
 	}
-	if s.BaseName == "" {
-		return fmt.Errorf("base name (%s) should not be blank", original)
+	if err != nil {
+		return base{err: err}
 	}
-	s.Platform, err = b.word(s.Platform, b.global, false)
-	return err
+	platform, err := b.word(s.Platform, b.global, false)
+	return base{name, platform, err}
 }
 
 // values are the arguments that the stage knows. A variable of the image goes before an argument of that name.

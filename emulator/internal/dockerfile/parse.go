@@ -15,7 +15,7 @@ import (
 type file struct {
 	escape rune
 	// arguments are those before the first FROM.
-	arguments []instructions.KeyValuePairOptional
+	arguments []*instructions.ArgCommand
 	stages    []instructions.Stage
 }
 
@@ -61,7 +61,7 @@ func (f *file) add(node *parser.Node) error {
 		f.stages = append(f.stages, *i)
 	case *instructions.ArgCommand:
 		if len(f.stages) == 0 {
-			f.arguments = append(f.arguments, i.Args...)
+			f.arguments = append(f.arguments, i)
 			return nil
 		}
 		f.stages[len(f.stages)-1].AddCommand(i)
@@ -143,28 +143,6 @@ func (f *file) target(name string) (int, error) {
 		return i, nil
 	}
 	return 0, fmt.Errorf("failed to reach build target %s in Dockerfile", name)
-}
-
-// needed says which stages the target needs.
-func (f *file) needed(target int) map[int]bool {
-	all := map[int]bool{}
-	for waiting := []int{target}; len(waiting) > 0; {
-		i := waiting[0]
-		waiting = waiting[1:]
-		if all[i] {
-			continue
-		}
-		all[i] = true
-		if base, found := f.stageCalled(f.stages[i].BaseName, i); found {
-			waiting = append(waiting, base)
-		}
-		for _, name := range sources(f.stages[i]) {
-			if other, found := f.stageNamed(name, i); found {
-				waiting = append(waiting, other)
-			}
-		}
-	}
-	return all
 }
 
 // sources are what a stage copies or mounts from stages and images, as they are written.

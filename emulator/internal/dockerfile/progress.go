@@ -16,7 +16,7 @@ func (p progress) printf(format string, a ...any) {
 }
 
 func (p progress) context(size int64) {
-	p.printf("Sending build context to Docker daemon  %s", units.HumanSize(float64(size)))
+	p.printf("Sending build context to Docker daemon %8s", units.HumanSize(float64(size)))
 }
 
 func (p progress) step(n, of int, text string) { p.printf("Step %d/%d : %s", n, of, text) }

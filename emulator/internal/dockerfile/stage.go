@@ -56,9 +56,12 @@ func (b *build) stage(ctx context.Context, number int) (*stage, error) {
 	}
 	definition := b.stages[number]
 	s := &stage{build: b, number: number, declared: map[string]*string{}}
-	b.step++
-	b.progress.step(b.step, b.steps, definition.SourceCode)
-	if err := s.from(ctx, definition); err != nil {
+	if !b.planned[number] {
+		// Only a trigger of an image can need a stage that nothing in the Dockerfile does.
+		b.steps += 1 + len(definition.Commands)
+	}
+	b.nextStep(definition.SourceCode)
+	if err := s.from(ctx, b.bases[number]); err != nil {
 		return nil, err
 	}
 	b.built[number] = s
@@ -67,8 +70,7 @@ func (b *build) stage(ctx context.Context, number int) (*stage, error) {
 	}
 	b.progress.image(s.id)
 	for _, command := range definition.Commands {
-		b.step++
-		b.progress.step(b.step, b.steps, fmt.Sprint(command))
+		b.nextStep(command)
 		if err := s.carryOut(ctx, command); err != nil {
 			return nil, err
 		}
@@ -78,12 +80,15 @@ func (b *build) stage(ctx context.Context, number int) (*stage, error) {
 }
 
 // from starts with what FROM names: a former stage, nothing, or an image.
-func (s *stage) from(ctx context.Context, definition instructions.Stage) error {
-	platform, err := s.platform(definition.Platform)
+func (s *stage) from(ctx context.Context, f base) error {
+	if f.err != nil {
+		return f.err
+	}
+	platform, err := s.platform(f.platform)
 	if err != nil {
 		return err
 	}
-	other, isStage := s.stageCalled(definition.BaseName, s.number)
+	other, isStage := s.stageCalled(f.name, s.number)
 	switch {
 	case isStage:
 		if s.parent, err = s.stage(ctx, other); err != nil {
@@ -91,10 +96,10 @@ func (s *stage) from(ctx context.Context, definition instructions.Stage) error {
 		}
 		s.config, s.id, s.layers = *s.parent.config.DeepCopy(), s.parent.id, slices.Clone(s.parent.layers)
 		s.chain = s.parent.chain
-	case definition.BaseName == noBase:
+	case f.name == noBase:
 		s.config = v1.ConfigFile{Architecture: platform.Architecture, OS: platform.OS, Variant: platform.Variant, RootFS: v1.RootFS{Type: "layers"}}
 	default:
-		if err := s.fromImage(ctx, definition.BaseName, platform); err != nil {
+		if err := s.fromImage(ctx, f.name, platform); err != nil {
 			return err
 		}
 	}
