@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -291,7 +293,7 @@ func TestImportRefused(t *testing.T) {
 		{
 			"outside", "", `{"source": {"registryUri": "docker.io", "sourceImage": "library/hello-world"}, "targetTags": ["app:v1"]}`,
 			"InvalidParameters",
-			[]string{"Resource docker.io This registry is outside the emulator"},
+			[]string{"Resource docker.io docker.io/library/hello-world:latest is outside this emulator: give it with --mirror docker.io=oci:DIR"},
 		},
 		{
 			"there is such a tag", "", `{"source": {"resourceId": "` + registriesBelow + `source", "sourceImage": "app:v1"}, "targetTags": ["new:v1", "taken:v1"]}`,
@@ -466,5 +468,42 @@ func TestImportSlow(t *testing.T) {
 	later.Add(int64(time.Hour))
 	if got = e.outcome(t, begun); got.Status != "Succeeded" {
 		t.Errorf("an hour later: %+v", got)
+	}
+}
+
+// TestImportMirrored: an image of a registry outside comes from the mirror of it, if there is one that has it.
+func TestImportMirrored(t *testing.T) {
+	image := randomImage(t, 2048)
+	want, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.AppendImage(image, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": "12"})); err != nil {
+		t.Fatal(err)
+	}
+	o := seeded(importSeed)
+	o.Mirrors = []string{"docker.io/library/debian=oci:" + dir, "quay.io=anonymous.azurecr.io/quay", "gcr.io=playground.azurecr.io"}
+	e := start(t, o)
+	pushed := e.pushTo(t, "anonymous.azurecr.io/quay/team/app:v1", randomImage(t, 1024))
+	e.pushTo(t, "playground.azurecr.io/app:v1", randomImage(t, 1024))
+	for _, c := range []struct {
+		host, image, status string
+		want                v1.Hash
+	}{
+		{"docker.io", "library/debian:12", "Succeeded", want},
+		{"docker.io", "library/debian:13", "Failed", v1.Hash{}},
+		{"quay.io", "team/app:v1", "Succeeded", pushed},
+		{"gcr.io", "app:v1", "Failed", v1.Hash{}}, // the mirror is no way around the gate
+		{"mcr.microsoft.com", "nosuch:v1", "Failed", v1.Hash{}},
+	} {
+		got := e.importImage(t, "target", fmt.Sprintf(`{"source": {"registryUri": %q, "sourceImage": %q}, "targetTags": ["%[2]s"]}`, c.host, c.image))
+		if got.Status != c.status || e.digest(t, "target.azurecr.io/"+c.image) != c.want {
+			t.Errorf("%s/%s: %+v, want %s", c.host, c.image, got, c.status)
+		}
 	}
 }

@@ -63,7 +63,7 @@ func (w *walk) visit(ctx context.Context, ref name.Reference) error {
 	if w.visited++; w.visited > maxManifests {
 		return errTooMany.of(w.Request, w.Image, maxManifests)
 	}
-	got, err := w.source.puller.Get(ctx, ref)
+	got, err := w.from.manifest(ctx, ref)
 	if err != nil {
 		return w.source.refuse(err)
 	}
@@ -72,8 +72,8 @@ func (w *walk) visit(ctx context.Context, ref name.Reference) error {
 		Config    *v1.Descriptor  `json:"config"`
 		Layers    []v1.Descriptor `json:"layers"`
 	}
-	if err := json.Unmarshal(got.Manifest, &named); err != nil || got.MediaType.IsSchema1() {
-		return errUnsupported.of(w.Request, got.Digest, got.MediaType)
+	if err := json.Unmarshal(got.body, &named); err != nil || got.mediaType.IsSchema1() {
+		return errUnsupported.of(w.Request, got.digest, got.mediaType)
 	}
 	for _, child := range named.Manifests {
 		if err := w.child(ctx, child.Digest); err != nil {
@@ -86,7 +86,7 @@ func (w *walk) visit(ctx context.Context, ref name.Reference) error {
 	for _, layer := range named.Layers {
 		w.add(layer)
 	}
-	w.manifests = append(w.manifests, manifest{body: got.Manifest, mediaType: got.MediaType, digest: got.Digest})
+	w.manifests = append(w.manifests, got)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (t *transfer) write(ctx context.Context, found content, into name.Repositor
 // layer is a blob of the source, read while it is sent.
 func (t *transfer) layer(ctx context.Context, blob v1.Descriptor, into name.Repository) (v1.Layer, error) {
 	at := t.image.Context().Digest(blob.Digest.String())
-	read, err := t.source.puller.Layer(ctx, at)
+	read, err := t.from.blob(ctx, at)
 	if err != nil {
 		return nil, t.source.refuse(err)
 	}

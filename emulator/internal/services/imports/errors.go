@@ -43,7 +43,7 @@ func (f failure) of(r Request, args ...any) *Error { return f.at(r, r.Target.Str
 var (
 	errRefused     = failure{http.StatusBadRequest, "InvalidParameters", "Invalid message %s %s %s"}
 	errExists      = failure{http.StatusConflict, "Conflict", "%[3]s Tag %[3]s already exists in target registry."}
-	errOutside     = failure{http.StatusBadRequest, "InvalidParameters", "This registry is outside the emulator, which reaches nothing but what it emulates."}
+	errOutside     = failure{http.StatusBadRequest, "InvalidParameters", "%s."}
 	errTooMany     = failure{http.StatusBadRequest, "InvalidParameters", "The image %s has more than %d manifests, which is more than can be imported at once."}
 	errUnsupported = failure{http.StatusBadRequest, "InvalidParameters", "The manifest %s has the media type '%s', which cannot be imported."}
 	errBusy        = failure{http.StatusTooManyRequests, "TooManyRequests", "There are too many imports under way. Try again when some have ended."}
@@ -87,7 +87,7 @@ func explain(r Request, err error) error {
 		return errRefused.at(r, registry, word(reason), reason, bodyOf(said))
 	}
 	if errors.Is(err, agent.ErrOutside) {
-		return errOutside.at(r, registry)
+		return errOutside.at(r, registry, registry+" is outside this emulator, which reaches nothing but what it emulates")
 	}
 	return errUnexpected.at(r, registry, err)
 }

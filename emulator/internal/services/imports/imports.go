@@ -51,16 +51,18 @@ type Request struct {
 
 // Service carries out imports. Make one with New, and let it Run.
 type Service struct {
-	cloud agent.Cloud
-	queue chan Request
+	cloud  agent.Cloud
+	mirror Mirror
+	queue  chan Request
 
 	mu      sync.Mutex
 	running map[string]context.CancelFunc // by operation
 }
 
-// New returns a service that takes imports on, and carries them out once it runs.
-func New(cloud agent.Cloud) *Service {
-	return &Service{cloud: cloud, queue: make(chan Request, maxWaiting), running: map[string]context.CancelFunc{}}
+// New returns a service that takes imports on, and carries them out once it runs. Images of registries outside come from the
+// mirror, which may be nil.
+func New(cloud agent.Cloud, mirror Mirror) *Service {
+	return &Service{cloud: cloud, mirror: mirror, queue: make(chan Request, maxWaiting), running: map[string]context.CancelFunc{}}
 }
 
 // Start takes an import on and returns when it is on record. An *Error says that there are too many.

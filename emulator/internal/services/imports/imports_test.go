@@ -68,7 +68,7 @@ func onRecord(c *cloud) int { return len(c.State().OfType(azure.TypeImport)) }
 // when the service ends, and stay on record for whoever asks later.
 func TestTooMany(t *testing.T) {
 	c := &cloud{now: time.Now()}
-	s := New(c)
+	s := New(c, nil)
 	var mu sync.Mutex
 	var ended []error
 	done := func(err error) {
@@ -104,7 +104,7 @@ func TestTooMany(t *testing.T) {
 // TestForgetOld: records of interrupted imports go after a day.
 func TestForgetOld(t *testing.T) {
 	c := &cloud{now: time.Now()}
-	s := New(c)
+	s := New(c, nil)
 	for i, age := range []time.Duration{recordLifetime + time.Minute, time.Minute} {
 		c.now = time.Now().Add(-age)
 		if err := s.remember(t.Context(), request(i, nil)); err != nil {
@@ -138,7 +138,7 @@ func TestExplain(t *testing.T) {
 			"InvalidParameters", `source.azurecr.io Invalid message NotFound Not Found {"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}`,
 		},
 		{"an answer without a body", from(&transport.Error{StatusCode: 403}), "InvalidParameters", `source.azurecr.io Invalid message Forbidden Forbidden {"errors":[{"code":"UNKNOWN","message":"unexpected status code 403 Forbidden"}]}`},
-		{"outside", from(fmt.Errorf("dial: %w", agent.ErrOutside)), "InvalidParameters", "source.azurecr.io This registry is outside the emulator, which reaches nothing but what it emulates."},
+		{"outside", from(fmt.Errorf("dial: %w", agent.ErrOutside)), "InvalidParameters", "source.azurecr.io source.azurecr.io is outside this emulator, which reaches nothing but what it emulates."},
 		{"of neither registry", errors.New("disk full"), "InternalServerError", targetID + " The import failed: disk full"},
 		{"said already", errExists.of(r, "hello:v1"), "Conflict", targetID + " hello:v1 Tag hello:v1 already exists in target registry."},
 	} {

@@ -20,6 +20,7 @@ type transfer struct {
 	Request
 	source, target end
 	image          name.Reference    // in the source
+	from           origin            // where it is read
 	names          []name.Tag        // that the image gets in the target
 	untagged       []name.Repository // that get the image without a tag
 	repositories   []name.Repository // all of them, once
@@ -61,7 +62,10 @@ func (s *Service) open(ctx context.Context, worker *agent.Agent, r Request) (*tr
 	if err := t.source.connect(worker.Remote(ctx, logins)); err != nil {
 		return nil, err
 	}
-	return t, t.resolve(from, into)
+	if err := t.resolve(from, into); err != nil {
+		return nil, err
+	}
+	return t, s.choose(ctx, worker, t)
 }
 
 func (e *end) connect(options []remote.Option) (err error) {
