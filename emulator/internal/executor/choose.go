@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +28,8 @@ type Options struct {
 	// Kind is "auto" (also if empty), "namespaces" or "ns", "docker", or "none".
 	Kind string
 	// Dir is where unpacked layers and the roots of containers are kept; several emulators may share it. It must not be on an
-	// overlay, which is what the root of most containers is. Empty is a temporary directory.
+	// overlay, which is what the root of most containers is. Empty is one below the machine's temporary directory, of which nothing
+	// is kept.
 	Dir string
 	// Executable is the program that calls [Child] when it is started with ChildArguments; empty is this one.
 	Executable string
@@ -166,15 +166,3 @@ func (n nothing) Status() Status { return Status{Kind: None, Detail: n.why} }
 
 // Close has nothing to do.
 func (nothing) Close() error { return nil }
-
-// directory returns where an executor keeps its files, and whether it is a temporary directory to be removed.
-func (o Options) directory() (dir string, temporary bool, err error) {
-	if o.Dir != "" {
-		return o.Dir, false, os.MkdirAll(o.Dir, 0o711)
-	}
-	dir, err = os.MkdirTemp("", "acrlocal-containers-")
-	if err == nil {
-		err = os.Chmod(dir, 0o711)
-	}
-	return dir, true, err
-}

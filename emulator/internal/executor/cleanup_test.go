@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -245,5 +246,31 @@ func BenchmarkNetwork(b *testing.B) {
 		if err := n.Close(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Without a directory of its own, an emulator uses one that others of the account find again, and keeps nothing there. One
+// that is somebody else's is not used.
+func TestTemporaryDirectory(t *testing.T) {
+	newExecutor(t, Options{}) // or skip
+	t.Setenv("TMPDIR", t.TempDir())
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("acrlocal-containers-%d", os.Geteuid()))
+	for range 2 {
+		e := must(Choose(t.Context(), Options{Kind: Namespaces, ChildArguments: []string{childArgument}}))
+		if code, out, err := run(t, networkOf(t, e, NetworkOptions{}), spec(image(t), nil, "echo")); code != 0 || err != nil {
+			t.Errorf("%d %q %v", code, out, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := must(os.ReadDir(dir)); len(left) != 1 { // the lock
+			t.Errorf("%v are left", left)
+		}
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if s := must(Choose(t.Context(), Options{Kind: Namespaces})).Status(); s.Kind != None || !strings.Contains(s.Detail, "not a directory of this account's alone") {
+		t.Errorf("a directory where everybody may write is used: %+v", s)
 	}
 }

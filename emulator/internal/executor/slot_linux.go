@@ -27,7 +27,7 @@ type slot struct {
 	path      string
 	dir       *os.File
 	lock      *os.File
-	temporary string // to be removed in the end
+	temporary bool // what is in it is removed in the end
 	leftovers []string
 }
 
@@ -50,20 +50,38 @@ func openSlot(o Options, who ids) (*slot, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.temporary = temporary
 		if mine == nil {
 			mine = s
 			continue
 		}
 		mine.leftovers = append(mine.leftovers, s.leftovers...)
-		_ = s.release()
+		_ = s.close()
 	}
 	if mine == nil {
 		return nil, fmt.Errorf("%s is in use by %d emulators", dir, maxSlots)
 	}
-	if temporary {
-		mine.temporary = dir
-	}
 	return mine, nil
+}
+
+// directory returns where slots are. A temporary one is the same for all emulators of an account, so that what a crashed one
+// left is found; it must be nobody else's.
+func (o Options) directory() (dir string, temporary bool, err error) {
+	if o.Dir != "" {
+		return o.Dir, false, os.MkdirAll(o.Dir, 0o711)
+	}
+	dir = filepath.Join(os.TempDir(), fmt.Sprintf("acrlocal-containers-%d", os.Geteuid()))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", true, err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return "", true, err
+	}
+	if st.Mode != unix.S_IFDIR|0o700 || int(st.Uid) != os.Geteuid() {
+		return "", true, fmt.Errorf("%s is not a directory of this account's alone", dir)
+	}
+	return dir, true, nil
 }
 
 // takeSlot takes a slot and removes what was left in it, but for the unpacked layers.
@@ -130,9 +148,9 @@ func (s *slot) release() error {
 }
 
 func (s *slot) close() error {
-	err := s.release()
-	if s.temporary != "" {
-		err = errors.Join(err, layer.Remove(s.temporary))
+	var err error
+	if s.temporary {
+		err = layer.Remove(s.path)
 	}
-	return err
+	return errors.Join(err, s.release())
 }
