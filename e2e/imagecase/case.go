@@ -1,8 +1,8 @@
 // Package imagecase reads the cases of Dockerfiles: what is built, from which files and images, and what the image must be.
 //
 // A case is a txtar file. Its comment says what it is about, and has a line "judge: NAME", where NAME is who says what the
-// image must be: docker is the classic builder of Docker 20.10, buildkit the one that it has inside, buildkitd a newer one that
-// runs by itself (0.30), and "nobody", with the reason, where no judge is at hand and the documentation decides. The files:
+// image must be: docker is the classic builder of Docker 20.10, and buildkitd is BuildKit 0.30, for what only that knows. The
+// files:
 //
 //	options          lines of: target NAME, arg NAME=VALUE, label NAME=VALUE, platform OS/ARCH, file PATH, secret ID=TEXT,
 //	                 quiet REASON (what is said on the way is not compared)
@@ -29,7 +29,7 @@ import (
 type Case struct {
 	// Name is that of the file, without its ending.
 	Name string
-	// Judge is docker, buildkit, buildkitd or nobody.
+	// Judge is docker or buildkitd.
 	Judge string
 	// Quiet is why what is said on the way is not compared, if it is not.
 	Quiet string
@@ -67,7 +67,7 @@ func Load(dir string) ([]*Case, error) {
 
 var runLine = regexp.MustCompile(`(?m)^RUN `)
 
-var judgeLine = regexp.MustCompile(`(?m)^judge: (docker|buildkit|buildkitd|nobody)\b`)
+var judgeLine = regexp.MustCompile(`(?m)^judge: (docker|buildkitd)\b`)
 
 func read(file string) (*Case, error) {
 	archive, err := txtar.ParseFile(file)

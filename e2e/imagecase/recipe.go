@@ -164,6 +164,7 @@ func (c *Case) tar(name, recipe string) ([]byte, error) {
 
 type keepOpen struct{ io.Writer }
 
+// Close leaves open what is written to.
 func (keepOpen) Close() error { return nil }
 
 // create makes the file of an entry on the machine. Owners are left out: a context has none.

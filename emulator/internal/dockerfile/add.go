@@ -93,7 +93,7 @@ func (y *copying) clone(ctx context.Context, repository string, keep bool) ([]it
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { root.Close() }) //nolint:errcheck // it is only read
+	y.clones = append(y.clones, root)
 	var patterns []string
 	if !keep {
 		patterns = []string{".git"}

@@ -29,6 +29,8 @@ type build struct {
 	// built are the stages, by number; foreign the images that were pulled, by reference and platform.
 	built   map[int]*stage
 	foreign map[string]*foreign
+	// clones are the repositories that ADD reads, to be closed.
+	clones []*os.Root
 	// unread are the arguments that were given and are not asked for yet.
 	unread map[string]bool
 	// bases are what the stages are based on, by number; planned are those that the target is known to need.
@@ -52,10 +54,13 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	b := &build{
-		Options: o, progress: progress{o.Progress}, scratch: &scratch{dir: dir, limit: o.Limits.Bytes},
+		Options: o, progress: progress{o.Progress}, scratch: &scratch{dir: dir, limit: o.Limits.Bytes, done: ctx.Err},
 		built: map[int]*stage{}, foreign: map[string]*foreign{}, unread: map[string]bool{}, planned: map[int]bool{},
 	}
 	result, err := b.run(ctx)
+	for _, root := range b.clones {
+		err = errors.Join(err, root.Close())
+	}
 	if err != nil {
 		return Result{}, errors.Join(err, os.RemoveAll(dir))
 	}

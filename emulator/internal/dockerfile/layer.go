@@ -40,11 +40,22 @@ type layer struct {
 	size           int64
 }
 
-func (l *layer) Digest() (v1.Hash, error)             { return l.digest, nil }
-func (l *layer) DiffID() (v1.Hash, error)             { return l.diffID, nil }
-func (l *layer) Size() (int64, error)                 { return l.size, nil }
-func (l *layer) MediaType() (types.MediaType, error)  { return types.DockerLayer, nil }
-func (l *layer) Compressed() (io.ReadCloser, error)   { return os.Open(l.file) }
+// Digest implements v1.Layer.
+func (l *layer) Digest() (v1.Hash, error) { return l.digest, nil }
+
+// DiffID implements v1.Layer.
+func (l *layer) DiffID() (v1.Hash, error) { return l.diffID, nil }
+
+// Size implements v1.Layer: the compressed size in bytes.
+func (l *layer) Size() (int64, error) { return l.size, nil }
+
+// MediaType implements v1.Layer.
+func (l *layer) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }
+
+// Compressed implements v1.Layer.
+func (l *layer) Compressed() (io.ReadCloser, error) { return os.Open(l.file) }
+
+// Uncompressed implements v1.Layer.
 func (l *layer) Uncompressed() (io.ReadCloser, error) { return gunzip(l.file) }
 
 // layerWriter compresses and hashes what is written, in one pass.
@@ -70,6 +81,7 @@ func newLayerWriter(s *scratch) (*layerWriter, error) {
 // zippedWriter is where the compressed bytes go.
 type zippedWriter struct{ *layerWriter }
 
+// Write implements io.Writer.
 func (w zippedWriter) Write(p []byte) (int, error) {
 	w.zipped.Write(p)
 	w.size += int64(len(p))

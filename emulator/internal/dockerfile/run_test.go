@@ -97,23 +97,28 @@ func TestRunRefused(t *testing.T) {
 	}{
 		"no network": {"RUN x", Options{}, "RUN x: RUN needs a container: no containers can be run here; the other instructions work without"},
 		"no network, and why": {
-			"RUN x", Options{NoRun: "user namespaces are switched off: run it as root"},
+			"RUN x",
+			Options{NoRun: "user namespaces are switched off: run it as root"},
 			"RUN x: RUN needs a container: user namespaces are switched off: run it as root; the other instructions work without",
 		},
 		"exit code": {
-			"RUN x y", Options{Run: &fakeNetwork{err: &executor.ExitError{Code: 3}}},
+			"RUN x y",
+			Options{Run: &fakeNetwork{err: &executor.ExitError{Code: 3}}},
 			"The command '/bin/sh -c x y' returned a non-zero code: 3",
 		},
 		"a bound": {
-			"RUN x", Options{Run: &fakeNetwork{err: &executor.ExitError{Code: 137, Reason: "more than 1 GiB of memory"}}},
+			"RUN x",
+			Options{Run: &fakeNetwork{err: &executor.ExitError{Code: 137, Reason: "more than 1 GiB of memory"}}},
 			"The command '/bin/sh -c x' returned a non-zero code: 137 (more than 1 GiB of memory)",
 		},
 		"no program": {
-			`RUN ["/x"]`, Options{Run: &fakeNetwork{err: executor.ErrNotFound}},
+			`RUN ["/x"]`,
+			Options{Run: &fakeNetwork{err: executor.ErrNotFound}},
 			`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/x": stat /x: no such file or directory: unknown`,
 		},
 		"no program by its name": {
-			`RUN ["x"]`, Options{Run: &fakeNetwork{err: executor.ErrNotFound}},
+			`RUN ["x"]`,
+			Options{Run: &fakeNetwork{err: executor.ErrNotFound}},
 			`failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "x": executable file not found in $PATH: unknown`,
 		},
 		"unavailable":       {"RUN x", Options{Run: &fakeNetwork{err: &executor.UnavailableError{Why: "w"}}}, "no container can be run here: w"},

@@ -17,6 +17,8 @@ type scratch struct {
 	dir   string
 	limit int64
 	used  atomic.Int64
+	// done returns why nothing more is to be written, if so.
+	done func() error
 }
 
 // scratchFile is a file that counts.
@@ -36,6 +38,9 @@ func (f *scratchFile) name() string { return f.file.Name() }
 func (f *scratchFile) Write(p []byte) (int, error) {
 	if f.scratch.used.Add(int64(len(p))) > f.scratch.limit {
 		return 0, limitError("bytes in the files of a build", f.scratch.limit)
+	}
+	if err := f.scratch.done(); err != nil {
+		return 0, err
 	}
 	return f.file.Write(p)
 }
