@@ -140,8 +140,8 @@ func TestContainerInstances(t *testing.T) {
 	a.mustPull("inside", gate.PrivateEndpointApproved)
 }
 
-// TestContainerInstancesWithoutRole is a group whose network is good and whose role is not: it is refused as nobody is. The role
-// that it is given lets it in at the next attempt, of its own accord.
+// TestContainerInstancesWithoutRole is a group with an identity of its own, which can have no role before the group is there.
+// Once it has one, the same document written again is a group that pulls.
 func TestContainerInstancesWithoutRole(t *testing.T) {
 	a := aci{t, emulatortest.Start(t, "")}
 	a.create("fresh", asSystem, login(map[string]any{"identity": "[system]"}))
@@ -156,5 +156,6 @@ func TestContainerInstancesWithoutRole(t *testing.T) {
 	if err := a.e.ARM(t.Context(), http.MethodPut, myregistryID+"/providers/Microsoft.Authorization/roleAssignments/acac10ca-6400-4000-8000-000000000001", assignment, nil); err != nil {
 		t.Fatal(err)
 	}
+	a.create("fresh", asSystem, login(map[string]any{"identity": "[system]"}))
 	a.mustPull("fresh", gate.TrustedServiceBypass)
 }

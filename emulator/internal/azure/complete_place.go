@@ -22,9 +22,13 @@ func (w *completion) webSite(d *Document) error {
 	return nil
 }
 
-// containerGroup gives a group in a subnet a private address, and one that asks for a public address such a one.
+// containerGroup gives a group in a subnet a private address, and one that asks for a public address such a one. Lists that
+// clients count on are there, if empty.
 func (w *completion) containerGroup(d *Document) error {
 	p, f := properties(d), fieldsOf(*d).in("properties")
+	for _, item := range f.list("containers") {
+		setDefaults(object(item.object, "properties"), map[string]any{"ports": []any{}, "environmentVariables": []any{}})
+	}
 	subnet := firstSubnet(f.list("subnetIds"), "id").subnet
 	shown := f.in("ipAddress")
 	if subnet.IsZero() {
