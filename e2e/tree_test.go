@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"emulator/internal/builtin/shell":    {"emulator/internal/builtin/program"},
 	"emulator/internal/handover":         nil,
 	"emulator/internal/dockerfile":       {"emulator/internal/executor"},
+	"emulator/internal/blob":             nil,
 	"emulator/internal/compression":      nil,
 	"emulator/internal/odata":            nil,
 	"emulator/internal/tasks": {
