@@ -118,6 +118,28 @@ func TestPurge(t *testing.T) {
 	})
 }
 
+// TestPurgeByRepository purges a registry whose roles are per repository: the scope of everything, with which acr-cli begins,
+// is refused there (acr-behaviour §9 row 14; Azure/acr-cli#501, #611).
+func TestPurgeByRepository(t *testing.T) {
+	const scope = "/subscriptions/acac10ca-2000-4000-8000-000000000001/resourceGroups/acrlocal/providers/Microsoft.ContainerRegistry/registries/myregistry"
+	e := emulatortest.Start(t, `
+resources:
+  - {type: Microsoft.ContainerRegistry/registries, name: myregistry, sku: {name: Premium}, properties: {roleAssignmentMode: AbacRepositoryPermissions}}
+  - {type: Microsoft.Authorization/roleAssignments, scope: `+scope+`, roleDefinitionName: Container Registry Repository Contributor, principalName: purger}
+  - {type: Microsoft.Authorization/roleAssignments, scope: `+scope+`, roleDefinitionName: Container Registry Repository Catalog Lister, principalName: purger}
+principals:
+  - {"@odata.type": servicePrincipal, appId: acac10ca-7400-4000-8000-000000000001, displayName: purger}
+images:
+  - {registry: myregistry, reference: "hello:v1"}
+`)
+	purger := e.At(allowed).As("acac10ca-7400-4000-8000-000000000001")
+	out, code := acrAt(t, e, purger, login(t, purger), "purge", "--filter", "hello:.*", "--ago", "0d")
+	if code != 1 || !strings.Contains(out, "acr.BaseClient#GetAcrAccessToken: Failure responding to request: StatusCode=401") {
+		t.Errorf("%d\n%s", code, out)
+	}
+	purger.MustPull(server + "/hello:v1")
+}
+
 // lock keeps a tag from being deleted.
 func lock(t *testing.T, place *emulatortest.Place, tag string) {
 	t.Helper()
