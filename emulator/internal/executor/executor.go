@@ -110,7 +110,8 @@ type Spec struct {
 
 // Mount is a directory or a file of the machine that a container sees.
 type Mount struct {
-	// From is the path on the machine. Empty is an empty directory in memory.
+	// From is the path on the machine, whose links are followed: it must not lie where a container can write. Empty is an empty
+	// directory in memory.
 	From string
 	// To is the path in the container, made if it is missing.
 	To string
