@@ -179,7 +179,7 @@ func (g *groups) make(name string, l Limits) (*group, error) {
 	made := &group{limits: l}
 	for _, h := range g.hierarchies {
 		dir := filepath.Join(h.root, name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := h.make(dir); err != nil {
 			made.close()
 			return nil, err
 		}
@@ -191,6 +191,17 @@ func (g *groups) make(name string, l Limits) (*group, error) {
 	}
 	made.files = made.reopen()
 	return made, nil
+}
+
+// make makes a group. Another emulator that has ended meanwhile may have removed what it lies in.
+func (h hierarchy) make(dir string) error {
+	if err := os.MkdirAll(h.root, 0o755); err != nil {
+		return err
+	}
+	if h.v2 {
+		h.delegate(h.root)
+	}
+	return os.MkdirAll(dir, 0o755)
 }
 
 func (h hierarchy) set(dir string, l Limits) error {
