@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -54,11 +55,16 @@ type importRequest struct {
 const repositoryForm = `[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*`
 
 var (
-	importSource     = regexp.MustCompile(`^` + repositoryForm + `(?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})?$`)
-	importTag        = regexp.MustCompile(`^` + repositoryForm + `(?::[\w][\w.-]{0,127})?$`)
-	importRepository = regexp.MustCompile(`^` + repositoryForm + `$`)
-	importHost       = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,252}[a-zA-Z0-9])?(?::[0-9]{1,5})?$`)
+	importSource     = formOf(repositoryForm + `(?::[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})?`)
+	importTag        = formOf(repositoryForm + `(?::[\w][\w.-]{0,127})?`)
+	importRepository = formOf(repositoryForm)
+	importHost       = formOf(`[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,252}[a-zA-Z0-9])?(?::[0-9]{1,5})?`)
 )
+
+// formOf compiles the form of a whole text when it is first needed: counts make them large.
+func formOf(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + pattern + `$`) })
+}
 
 // maxImportTags is how many targets one import may name.
 const maxImportTags = 50
@@ -136,10 +142,10 @@ func readImport(given map[string]any) (importRequest, error) {
 	for _, part := range []struct {
 		into *[]string
 		name string
-		form *regexp.Regexp
+		form func() *regexp.Regexp
 	}{{&r.tags, "targetTags", importTag}, {&r.repositories, "untaggedTargetRepositories", importRepository}} {
 		var err error
-		if *part.into, err = readTargets(given, part.name, part.form); err != nil {
+		if *part.into, err = readTargets(given, part.name, part.form()); err != nil {
 			return r, err
 		}
 	}
@@ -175,9 +181,9 @@ func (r importRequest) checkSource(source map[string]any) error {
 	switch {
 	case (r.registryURI == "") == (r.resourceID == ""):
 		return errImport.about("source", "the source is a registry by 'registryUri' or by 'resourceId', one of them")
-	case r.registryURI != "" && !importHost.MatchString(r.registryURI):
+	case r.registryURI != "" && !importHost().MatchString(r.registryURI):
 		return errImport.about("source.registryUri", fmt.Sprintf("'%.80s' is no host name such as docker.io: neither scheme nor path belong there", r.registryURI))
-	case len(r.image) > 512 || !importSource.MatchString(r.image):
+	case len(r.image) > 512 || !importSource().MatchString(r.image):
 		return errImport.about("source.sourceImage", fmt.Sprintf("'%.80s' is no image such as library/hello-world:latest", r.image))
 	case hasCredentials && source["credentials"] != nil && textAt(r.credentials, "password") == "":
 		return errImport.about("source.credentials", "credentials have a 'password', and a 'username' unless it is a token")
