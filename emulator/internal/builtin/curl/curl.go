@@ -47,74 +47,26 @@ func failed(code int, format string, args ...any) *failure {
 	return &failure{code, fmt.Sprintf(format, args...)}
 }
 
-// flags are those that are known. A function, so that they cost nothing until they are asked for.
-func flags() []program.Flag {
+// The flags that are known, without and with a value: a long name, before it the letter if there is one.
+const (
+	plain = "s:silent S:show-error v:verbose f:fail fail-with-body k:insecure O:remote-name L:location location-trusted I:head " +
+		"i:include G:get compressed http1.1 4:ipv4 6:ipv6 g:globoff no-progress-meter #:progress-bar N:no-buffer create-dirs " +
+		"retry-connrefused retry-all-errors q:disable h:help V:version tlsv1.2"
+	valued = "o:output X:request H:header d:data data-ascii data-raw data-binary data-urlencode json w:write-out u:user retry " +
+		"retry-delay m:max-time connect-timeout A:user-agent e:referer max-redirs cacert T:upload-file url x:proxy D:dump-header " +
+		"oauth2-bearer b:cookie"
+)
+
+func flags() []program.Flag { return append(flagsOf(plain, false), flagsOf(valued, true)...) }
+
+func flagsOf(names string, value bool) []program.Flag {
 	var all []program.Flag
-	for _, f := range [...]struct {
-		short byte
-		long  string
-	}{
-		{'s', "silent"},
-		{'S', "show-error"},
-		{'v', "verbose"},
-		{'f', "fail"},
-		{0, "fail-with-body"},
-		{'k', "insecure"},
-		{'O', "remote-name"},
-		{'L', "location"},
-		{'I', "head"},
-		{'i', "include"},
-		{'G', "get"},
-		{0, "compressed"},
-		{0, "http1.1"},
-		{'4', "ipv4"},
-		{'6', "ipv6"},
-		{'g', "globoff"},
-		{0, "no-progress-meter"},
-		{'#', "progress-bar"},
-		{'N', "no-buffer"},
-		{0, "create-dirs"},
-		{0, "retry-connrefused"},
-		{0, "retry-all-errors"},
-		{'q', "disable"},
-		{'h', "help"},
-		{'V', "version"},
-		{0, "tlsv1.2"},
-		{0, "location-trusted"},
-	} {
-		all = append(all, program.Flag{Short: f.short, Long: f.long})
-	}
-	for _, f := range [...]struct {
-		short byte
-		long  string
-	}{
-		{'o', "output"},
-		{'X', "request"},
-		{'H', "header"},
-		{'d', "data"},
-		{0, "data-ascii"},
-		{0, "data-raw"},
-		{0, "data-binary"},
-		{0, "data-urlencode"},
-		{0, "json"},
-		{'w', "write-out"},
-		{'u', "user"},
-		{0, "retry"},
-		{0, "retry-delay"},
-		{'m', "max-time"},
-		{0, "connect-timeout"},
-		{'A', "user-agent"},
-		{'e', "referer"},
-		{0, "max-redirs"},
-		{0, "cacert"},
-		{'T', "upload-file"},
-		{0, "url"},
-		{'x', "proxy"},
-		{'D', "dump-header"},
-		{0, "oauth2-bearer"},
-		{'b', "cookie"},
-	} {
-		all = append(all, program.Flag{Short: f.short, Long: f.long, Value: true})
+	for _, name := range strings.Fields(names) {
+		f := program.Flag{Long: name, Value: value}
+		if letter, long, found := strings.Cut(name, ":"); found {
+			f.Short, f.Long = letter[0], long
+		}
+		all = append(all, f)
 	}
 	return all
 }
