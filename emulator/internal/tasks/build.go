@@ -48,30 +48,56 @@ func (r *run) build(ctx context.Context, step *taskfile.Step, out io.Writer) err
 // errExit1 is the error of docker build, which said why in its output.
 var errExit1 = &executor.ExitError{Code: 1}
 
-func (r *run) buildOptions(ctx context.Context, step *taskfile.Step, out io.Writer) (dockerfile.Options, error) {
+func (r *run) buildOptions(ctx context.Context, step *taskfile.Step, out io.Writer) (o dockerfile.Options, err error) {
 	b := step.Build
-	root, file, err := r.buildContext(ctx, step)
+	if o.Platform, err = platformOf(b.Platform); err != nil {
+		return o, err
+	}
+	if o.Secrets, err = r.buildSecrets(step); err != nil {
+		return o, err
+	}
+	o.Context, o.Source, err = r.buildContext(ctx, step)
 	if err != nil {
-		return dockerfile.Options{}, fmt.Errorf("failed to scan dependencies: %w", err)
+		return o, fmt.Errorf("failed to scan dependencies: %w", err)
 	}
-	o := dockerfile.Options{
-		Context: root, Dockerfile: b.Dockerfile, Source: file, Target: b.Target, Tags: b.Tags, Labels: pairs(b.Labels), Args: map[string]string{},
-		Pull: r.baseImage(b.Pull), Progress: out, NoCache: b.NoCache, Scratch: r.files.path(scratchDir), Now: r.s.Cloud.Now,
-	}
+	o.Dockerfile, o.Target, o.Tags, o.Labels, o.Args = b.Dockerfile, b.Target, b.Tags, pairs(b.Labels), map[string]string{}
 	for _, a := range b.Args {
 		o.Args[a.Name] = a.Value
 	}
-	if b.Platform != "" {
-		platform, err := v1.ParsePlatform(b.Platform)
-		if err != nil {
-			return o, err
-		}
-		o.Platform = *platform
-	}
-	if o.Run, err = r.join(ctx); err != nil {
-		o.Run, o.NoRun = nil, err.Error()
-	}
+	o.Pull, o.Fetch, o.Clone, o.Run = r.baseImage(b.Pull), r.fetchFile, r.clone, lazily{r}
+	o.Progress, o.Cache, o.NoCache, o.Scratch, o.Now = out, &r.cache, b.NoCache, r.files.path(scratchDir), r.s.Cloud.Now
 	return o, nil
+}
+
+// platformOf is the platform of a build; empty is the machine's.
+func platformOf(text string) (v1.Platform, error) {
+	if text == "" {
+		return v1.Platform{}, nil
+	}
+	platform, err := v1.ParsePlatform(text)
+	if err != nil {
+		return v1.Platform{}, err
+	}
+	return *platform, nil
+}
+
+// buildSecrets are what RUN --mount=type=secret finds: files of the workspace, or variables of the step.
+func (r *run) buildSecrets(step *taskfile.Step) (map[string][]byte, error) {
+	secrets := map[string][]byte{}
+	env := pairs(step.Env)
+	for _, s := range step.Build.Secrets {
+		value := env[s.Env]
+		if s.Source != "" {
+			text, err := r.files.read(from(step.WorkingDirectory, s.Source))
+			if err != nil {
+				return nil, err
+			}
+			value = text
+		}
+		r.log.hide(value)
+		secrets[s.ID] = []byte(value)
+	}
+	return secrets, nil
 }
 
 // pairs reads NAME=value.

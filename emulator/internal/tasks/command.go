@@ -42,6 +42,30 @@ func (r *run) join(ctx context.Context) (executor.Network, error) {
 	return r.network.Network, err
 }
 
+// lazily is the network of the run's containers for a build, which may need none.
+type lazily struct{ r *run }
+
+// Start starts a container in the network.
+func (l lazily) Start(ctx context.Context, s executor.Spec) (executor.Container, error) {
+	n, err := l.r.join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n.Start(ctx, s)
+}
+
+// Layer runs a container of a build.
+func (l lazily) Layer(ctx context.Context, s executor.Spec) (v1.Layer, error) {
+	n, err := l.r.join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n.Layer(ctx, s)
+}
+
+// Close leaves the network to the run.
+func (l lazily) Close() error { return nil }
+
 // The exit codes of docker run for what is wrong before a container runs.
 const (
 	codeDocker   = 125

@@ -161,8 +161,9 @@ func (s *Service) waitingRun(id azure.ResourceID, p *plan, e entry) azure.Docume
 	now := stamp(s.Cloud.Now())
 	about := map[string]any{
 		"runId": id.Name(), "status": statusQueued, "runType": runType(p, e), "createTime": now, "lastUpdatedTime": now,
-		"platform":          map[string]any{"os": or(p.Platform.OS, "linux"), "architecture": or(p.Platform.Architecture, "amd64")},
-		"provisioningState": "Succeeded", "isArchiveEnabled": e.request["isArchiveEnabled"] == true,
+		"platform":           map[string]any{"os": or(p.Platform.OS, "linux"), "architecture": or(p.Platform.Architecture, "amd64")},
+		"agentConfiguration": map[string]any{"cpu": p.Agent.cpus()},
+		"provisioningState":  "Succeeded", "isArchiveEnabled": e.request["isArchiveEnabled"] == true,
 	}
 	for name, value := range map[string]string{
 		"task": p.name, "agentPoolName": p.AgentPoolName, "sourceRegistryAuth": p.Credentials.SourceRegistry.LoginMode,

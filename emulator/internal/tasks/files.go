@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // files are the directories of a run: the workspace, with its source, the home of its containers, and the rest. They are
@@ -88,6 +90,52 @@ func cause(err error) error {
 		return at.Err
 	}
 	return err
+}
+
+// size is how many bytes the files have. It stops counting at a bound.
+func (f files) size(bound int64) (n int64) {
+	_ = filepath.WalkDir(f.dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // what comes and goes meanwhile does not count
+		}
+		n += entrySize
+		if info, err := d.Info(); err == nil && d.Type().IsRegular() {
+			n += info.Size()
+		}
+		if n > bound {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return n
+}
+
+const (
+	entrySize   = 256             // bytes that a file counts besides its content
+	lookAtFiles = 2 * time.Second // between two looks at how many bytes they have
+)
+
+// errFull is the cause for which a run whose files are too many is stopped.
+var errFull = errors.New("no space left on device: the files of the run have more bytes than they may")
+
+// bounded stops a run when its files become too many.
+func (r *run) bounded(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		ticker := time.NewTicker(lookAtFiles)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if r.files.size(r.s.Disk) > r.s.Disk {
+					cancel(errFull)
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 func (f files) close() {

@@ -35,6 +35,8 @@ type Options struct {
 	Local func(host string) http.RoundTripper
 	// Repositories are the directories of this machine below which there may be repositories for sources.
 	Repositories []string
+	// Disk is how many bytes the files of a run may have, its workspace and home among them; 0 means 10 GiB.
+	Disk int64
 	// Workers is how many runs of a registry go on at once; 0 means 2.
 	Workers int
 	// Keep is how many runs of a registry are kept, the newest; 0 means 500.
@@ -49,6 +51,7 @@ type Pull func(ctx context.Context, reference string, platform *v1.Platform) (v1
 const (
 	defaultWorkers = 2
 	defaultKeep    = 500
+	defaultDisk    = 10 << 30
 )
 
 func (o Options) resolve() Options {
@@ -57,6 +60,9 @@ func (o Options) resolve() Options {
 	}
 	if o.Keep <= 0 {
 		o.Keep = defaultKeep
+	}
+	if o.Disk <= 0 {
+		o.Disk = defaultDisk
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

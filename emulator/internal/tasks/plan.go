@@ -40,9 +40,25 @@ type step struct {
 // work is where and for how long, again as requests and tasks have it.
 type work struct {
 	Platform      platform    `json:"platform"`
+	Agent         machine     `json:"agentConfiguration"`
 	AgentPoolName string      `json:"agentPoolName"`
 	Timeout       int         `json:"timeout"` // in seconds
 	Credentials   credentials `json:"credentials"`
+}
+
+// machine is what a run asks of the machine that it works on.
+type machine struct {
+	CPU float64 `json:"cpu"`
+}
+
+// defaultCPU is how many processors a machine has unless a run asks for more or less.
+const defaultCPU = 2
+
+func (m machine) cpus() float64 {
+	if m.CPU <= 0 {
+		return defaultCPU
+	}
+	return m.CPU
 }
 
 type platform struct {

@@ -163,6 +163,23 @@ func (s *Service) unqueue(id azure.ResourceID) bool {
 	return false
 }
 
+// abandon ends the runs that wait for an agent pool that is gone.
+func (s *Service) abandon(ctx context.Context) {
+	state := s.Cloud.State()
+	var abandoned []azure.ResourceID
+	s.mu.Lock()
+	for _, q := range s.queues {
+		if _, there := state.Get(q.of.Key()); !there && q.of.Is(azure.TypeAgentPool) {
+			abandoned = append(abandoned, q.waiting...)
+			q.waiting = nil
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range abandoned {
+		s.fail(ctx, id, "the agent pool for which the run waited was removed")
+	}
+}
+
 // forget drops the runs whose documents are gone: those that wait, and those that go on.
 func (s *Service) forget() {
 	state := s.Cloud.State()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
+	"github.com/acrlocal/acrlocal/emulator/internal/dockerfile"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks/source"
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks/taskfile"
@@ -29,6 +30,7 @@ type run struct {
 	task   *taskfile.Task
 	files  files
 	images images
+	cache  dockerfile.Cache
 	// fetched is what the source came to.
 	fetched source.Result
 
@@ -166,12 +168,18 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
+	ctx, stop := r.bounded(ctx)
+	defer stop()
 	steps := []func(context.Context) error{
 		r.download, r.parse, r.resolveLogins, r.configure, r.logIn, r.fillVolumes, r.walk, r.report,
 	}
 	for _, step := range steps {
-		if err := step(ctx); err != nil {
-			r.log.print(fmt.Sprintf("%v", err))
+		err := step(ctx)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			r.log.print(err.Error())
 			return err
 		}
 	}

@@ -227,3 +227,53 @@ func TestReset(t *testing.T) {
 		t.Errorf("it says %s", b.text(id))
 	}
 }
+
+// TestDisk stops a run that fills the machine's disk through its workspace.
+func TestDisk(t *testing.T) {
+	b := newBench(t)
+	b.Disk = 1 << 20
+	b.work()
+	id := b.schedule(taskOf("version: v1.1.0\nsteps:\n- id: filler\n  cmd: image block\n"))
+	b.awaitText(id, "Launching")
+	dirs, err := filepath.Glob(filepath.Join(b.Dir, runPrefix+"*", workspaceDir))
+	if err != nil || len(dirs) != 1 {
+		t.Fatal(dirs, err)
+	}
+	if err := os.WriteFile(filepath.Join(dirs[0], "much"), make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := b.await(id, ended)
+	if statusOf(d) != statusFailed || !strings.Contains(b.text(id), "no space left on device") || !slices.Contains(b.runs.stopped, "filler") {
+		t.Errorf("%v\n%s", d.Body, b.text(id))
+	}
+}
+
+// TestAgentPools: each pool has as many machines as it says, and a run that waits for one that is removed waits no more.
+func TestAgentPools(t *testing.T) {
+	pool := azure.MustParseResourceID(testRegistry + "/agentPools/pool1")
+	b := newBench(t, azure.Document{ID: pool, Body: map[string]any{"id": pool.String(), "name": "pool1", "properties": map[string]any{"count": 1.0}}})
+	b.work()
+	inPool := func(text string) map[string]any {
+		request := taskOf(text)
+		request["agentPoolName"] = "pool1"
+		return request
+	}
+	first := b.schedule(inPool("version: v1.1.0\nsteps:\n- cmd: image block\n"))
+	second := b.schedule(inPool("version: v1.1.0\nsteps:\n- cmd: image echo never\n"))
+	b.awaitText(first, "Launching")
+	if n := b.Queued(pool); n != 1 || b.Queued(b.here) != 0 {
+		t.Errorf("%d wait for the pool", n)
+	}
+	beside := b.schedule(taskOf("version: v1.1.0\nsteps:\n- cmd: image echo hello\n"))
+	if d := b.await(beside, ended); statusOf(d) != statusSucceeded {
+		t.Errorf("%v", d.Body)
+	}
+	if err := b.cloud.Update(t.Context(), func(*azure.State) (azure.Change, error) {
+		return azure.Change{Delete: []string{pool.Key()}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if about := properties(b.await(second, ended)); about["status"] != statusError || !strings.Contains(about["runErrorMessage"].(string), "was removed") {
+		t.Errorf("%v", about)
+	}
+}

@@ -125,6 +125,7 @@ func (s *Service) look(ctx context.Context) (tasks bool) {
 	s.changed, s.events, s.reset = map[string]bool{}, nil, false
 	s.mu.Unlock()
 	s.forget()
+	s.abandon(ctx)
 	state := s.Cloud.State()
 	if reset {
 		for _, d := range state.OfType(azure.TypeTaskRun) {

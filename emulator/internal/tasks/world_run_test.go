@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -97,4 +98,29 @@ steps:
 	w.awaitLog(stopped, "begun")
 	w.arm(http.MethodPost, fmt.Sprintf("%s/runs/%s/cancel", playground, stopped), object{})
 	w.must(w.await(stopped), "Canceled", "Run ID: "+stopped+" was canceled after")
+}
+
+// TestRemoteFiles: sources and what ADD names come from this machine and the emulated world, and from nowhere else; the
+// emulator's own listeners are no servers of this machine.
+func TestRemoteFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, playground, emulator.Options{})
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("from a server\n")) }))
+	t.Cleanup(server.Close)
+	build := func(dockerfile string) ended {
+		return w.do(object{
+			"type": "DockerBuildRequest", "imageNames": []string{"app:v1"}, "isPushEnabled": false, "dockerFilePath": "Dockerfile",
+			"platform": object{"os": "linux"}, "sourceLocation": w.upload(map[string]string{"Dockerfile": dockerfile}),
+		})
+	}
+	w.must(build("FROM scratch\nADD "+server.URL+"/file /\n"), "Succeeded")
+	w.must(build("FROM scratch\nADD http://example.org/file /\n"), "Failed", "example.org is outside this emulator")
+	for _, own := range []string{w.Status().Service, w.Status().Manage} {
+		host := strings.TrimPrefix(own, "http://")
+		w.must(build("FROM scratch\nADD "+own+"/api/status /\n"), "Failed", host+" is outside this emulator")
+		w.must(w.do(object{
+			"type": "DockerBuildRequest", "imageNames": []string{"app:v1"}, "isPushEnabled": false, "dockerFilePath": "Dockerfile",
+			"platform": object{"os": "linux"}, "sourceLocation": own + "/api/export",
+		}), "Failed", host+" is outside this emulator")
+	}
 }
