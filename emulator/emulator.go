@@ -24,6 +24,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/graph"
 	"github.com/acrlocal/acrlocal/emulator/internal/registry"
+	"github.com/acrlocal/acrlocal/emulator/internal/tasks"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 	"github.com/acrlocal/acrlocal/gate"
 	"github.com/acrlocal/acrlocal/identity"
@@ -52,6 +53,7 @@ type Emulator struct {
 	mirrors  builtin.Mirrors
 	ca       *vantage.CA
 	proxy    *vantage.Proxy
+	tasks    *tasks.Service
 	services []agent.Service // that work by themselves
 
 	listeners listeners

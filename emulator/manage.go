@@ -68,6 +68,7 @@ func (e *Emulator) management() http.Handler {
 	api.Method(http.MethodPost, "/api/token", apiHandler(e.postToken))
 	api.Method(http.MethodGet, "/api/export", apiHandler(e.getExport))
 	api.Method(http.MethodPost, "/api/reset", apiHandler(e.postReset))
+	api.Method(http.MethodPost, "/api/hooks/git", apiHandler(e.postGitHook))
 	api.NotFound(apiHandler(func(r *http.Request) (any, error) {
 		return nil, notFound("the management API has no %s", r.URL.Path)
 	}).ServeHTTP)

@@ -57,6 +57,8 @@ func TestManagementAPI(t *testing.T) {
 		{"POST", "/api/token", `{"from":"203.0.113.7"}`, 400, []string{"has no identity"}},
 		{"POST", "/api/token", `{"as":"nobody"}`, 400, []string{"there is no principal"}},
 		{"POST", "/api/token", `{"as":"anonymous"}`, 400, []string{"has no identity"}},
+		{"POST", "/api/hooks/git", `{"eventType": "build.complete"}`, 200, []string{`{"started":0}`}},
+		{"POST", "/api/hooks/git", `{`, 400, []string{"the webhook cannot be read"}},
 		{"POST", "/api/reset", ``, 200, []string{`"status":"ok"`}},
 
 		{"GET", "/api", "", 404, []string{"has no /api"}},

@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,8 +34,19 @@ func (e *Emulator) newTasks() *tasks.Service {
 			return nil
 		}
 	}
-	e.services = append(e.services, s)
+	e.tasks, e.services = s, append(e.services, s)
 	return s
+}
+
+// postGitHook takes what a webhook of GitHub or Azure DevOps tells, for the tasks that wait for a commit (acr-tasks §1.5). It is on
+// the management listener, since whoever reaches that may start any task anyway.
+func (e *Emulator) postGitHook(r *http.Request) (any, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	started, err := e.tasks.Webhook(r.Context(), r.Header, body)
+	return map[string]int{"started": started}, err
 }
 
 // isPrivate reports whether this machine alone reaches the emulator. Otherwise the sources of runs are none of its files and
