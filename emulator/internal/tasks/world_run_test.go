@@ -124,3 +124,20 @@ func TestRemoteFiles(t *testing.T) {
 		}), "Failed", host+" is outside this emulator")
 	}
 }
+
+// TestWithoutContainers: where none can be run, builds without RUN still work, and everything else says why it does not.
+func TestWithoutContainers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, playground, emulator.Options{Executor: "none"})
+	build := func(dockerfile string) ended {
+		return w.do(object{
+			"type": "DockerBuildRequest", "imageNames": []string{"app:v1"}, "isPushEnabled": true, "dockerFilePath": "Dockerfile",
+			"platform": object{"os": "linux"}, "sourceLocation": w.upload(map[string]string{"Dockerfile": dockerfile}),
+		})
+	}
+	const why = "no container can be run here: switched off by --executor none"
+	w.must(build("FROM scratch\nLABEL made=here\n"), "Succeeded")
+	w.must(build("FROM scratch\nRUN make\n"), "Failed", why)
+	step := "version: v1.1.0\nsteps:\n- cmd: playground.azurecr.io/hello:v1 echo\n"
+	w.must(w.do(object{"type": "EncodedTaskRunRequest", "platform": object{"os": "linux"}, "encodedTaskContent": []byte(step)}), "Failed", "docker: "+why)
+}
