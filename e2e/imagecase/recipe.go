@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -179,7 +178,7 @@ func (e *entry) create(dir string) error {
 	case "hardlink":
 		return os.Link(filepath.Join(dir, e.target), name)
 	case "fifo":
-		if err := syscall.Mkfifo(name, uint32(e.mode)); err != nil {
+		if err := mkfifo(name); err != nil {
 			return err
 		}
 	case "dir":
@@ -191,7 +190,7 @@ func (e *entry) create(dir string) error {
 			return err
 		}
 	}
-	return syscall.Chmod(name, uint32(e.mode))
+	return chmod(name, e.mode)
 }
 
 // image makes an image of a recipe.

@@ -99,7 +99,7 @@ func (y *copying) key(items []item) (string, error) {
 	for _, i := range items {
 		fmt.Fprintf(sum, "\n%q %q %t", i.path, i.above, i.archive)
 		err := i.walk(func(rel string, n *node) error {
-			if y.excluded(rel) {
+			if rel != "." && y.excluded(rel) {
 				return nil
 			}
 			fmt.Fprintf(sum, "\n%q %c %o %d:%d %d %q ", rel, n.kind, n.mode, n.uid, n.gid, n.size, n.target)

@@ -256,7 +256,7 @@ func (y *copying) one(i item) error {
 	return y.single(i, dest)
 }
 
-// directory copies what is in a directory. The destination is made, with mode 755, if it is not there.
+// directory copies what is in a directory, but for what --exclude names in there. The destination is made, with mode 755, if it is not there.
 func (y *copying) directory(i item, dest string) error {
 	existed := y.to.isDir(dest)
 	base, err := y.to.mkdirs(dest, y.aboveDir)
@@ -272,6 +272,12 @@ func (y *copying) directory(i item, dest string) error {
 		if rel == "." || y.excluded(rel) {
 			return nil
 		}
+		if y.exclude != nil {
+			// An exception may bring back something in a directory that is left out.
+			if _, err := y.to.mkdirs(path.Join(base, path.Dir(rel)), y.aboveDir); err != nil {
+				return err
+			}
+		}
 		return y.put(path.Join(base, rel), n.inode)
 	})
 }
@@ -286,9 +292,6 @@ func (y *copying) excluded(rel string) bool {
 
 // single copies a file, into the destination if that is a directory.
 func (y *copying) single(i item, dest string) error {
-	if y.excluded(path.Base(i.path)) {
-		return nil
-	}
 	if strings.HasSuffix(dest, "/") || y.to.isDir(dest) {
 		dir, err := y.to.mkdirs(dest, y.aboveFile)
 		if err != nil {
