@@ -115,7 +115,9 @@ func (s *Service) Exec(ctx context.Context, id azure.ResourceID, container strin
 	if running == nil {
 		return &azure.Error{Code: "ContainerNotRunning", ID: id, Message: fmt.Sprintf("the container '%s' in container group '%s' is not running.", container, id.Name())}
 	}
-	_, err = running.Exec(ctx, executor.Process{Args: args, Terminal: true, Stdin: terminal, Stdout: terminal, Stderr: terminal})
+	_, err = running.Exec(ctx, executor.Process{
+		Args: args, Env: i.spec.Env, Terminal: true, Stdin: terminal, Stdout: terminal, Stderr: terminal,
+	})
 	if errors.Is(err, executor.ErrNotFound) {
 		return &azure.Error{Code: "CommandNotFound", ID: id, Message: fmt.Sprintf("%.80q: %v", args[0], executor.ErrNotFound)}
 	}
