@@ -73,6 +73,8 @@ var arrows = map[string][]string{
 	"e2e":                                 {"emulator", "gate", "identity"},
 	"e2e/bench":                           {"emulator", "gate", "identity"},
 	"e2e/sdk":                             {"emulator", "gate", "identity"},
+	"e2e/imagecase":                       nil,
+	"e2e/imagecase/program":               nil,
 }
 
 // reserved are modules that only some packages may import, with the reason.
