@@ -70,20 +70,36 @@ func (instances) Exec(ctx context.Context, group azure.ResourceID, container str
 	return nil
 }
 
+// learner runs nothing either.
+type learner struct{ instances }
+
+func (learner) Show(_ azure.ResourceID, properties map[string]any) {
+	properties["provisioningState"] = "Tried"
+}
+func (learner) Cancel(context.Context, azure.ResourceID) error { return nil }
+func (learner) Logs(of azure.ResourceID, tail int) string {
+	return fmt.Sprintf("%s %d", of.Name(), tail)
+}
+
 func newInstances(t *testing.T) (http.Handler, instances) {
 	t.Helper()
 	i := instances{make(chan func(error), 10)}
-	return arm.New(arm.Options{Backend: fixture(t), Now: func() time.Time { return now }, Instances: i}), i
+	return arm.New(arm.Options{Backend: fixture(t), Now: func() time.Time { return now }, Instances: i, Learning: learner{i}}), i
 }
 
-func TestContainerGroups(t *testing.T) {
-	archive, err := txtar.ParseFile(filepath.Join("testdata", "instances", "groups.txtar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler, _ := newInstances(t)
-	for i, entry := range archive.Files {
-		t.Run(fmt.Sprintf("%02d", i), func(t *testing.T) { exchange(t, handler, entry) })
+// TestWorkloads plays conversations about what runs containers.
+func TestWorkloads(t *testing.T) {
+	for _, name := range []string{"groups", "learning"} {
+		t.Run(name, func(t *testing.T) {
+			archive, err := txtar.ParseFile(filepath.Join("testdata", "instances", name+".txtar"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			handler, _ := newInstances(t)
+			for i, entry := range archive.Files {
+				t.Run(fmt.Sprintf("%02d", i), func(t *testing.T) { exchange(t, handler, entry) })
+			}
+		})
 	}
 }
 

@@ -187,6 +187,8 @@ func expand(text string) string {
 			return group + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 		case "aci":
 			return group + "/providers/Microsoft.ContainerInstance/containerGroups"
+		case "ml":
+			return group + "/providers/Microsoft.MachineLearningServices/workspaces"
 		case "hexpetwo": // the name that the connection of pe2 gets
 			endpoint := group + "/providers/Microsoft.Network/privateEndpoints/pe2"
 			return strings.ReplaceAll(azure.DerivedID(endpoint+expand("{acr}/first")), "-", "")
