@@ -14,6 +14,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
@@ -291,5 +292,29 @@ func TestAdvisoriesMissing(t *testing.T) {
 	o := Options{State: stateDir, Advisories: filepath.Join(t.TempDir(), "nosuch")}
 	if _, err := New(o); err == nil || !strings.Contains(err.Error(), o.Advisories) {
 		t.Errorf("%v, want %s named", err, o.Advisories)
+	}
+}
+
+// TestDefenderReset: a plan may be in the seed, and after a reset everything is found again.
+func TestDefenderReset(t *testing.T) {
+	dir := t.TempDir()
+	image := rootFS(t, map[string]string{"etc/os-release": debianRelease, "var/lib/dpkg/status": oldOpenssl})
+	path, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.AppendImage(image); err != nil {
+		t.Fatal(err)
+	}
+	o := withAdvisories()
+	o.Seeds[0].Data = append(o.Seeds[0].Data, []byte("  - {id: "+plansID+", properties: {pricingTier: Standard}}\nimages:\n  - {registry: source, reference: \"app:v1\", path: "+dir+"}\n")...)
+	e := start(t, o)
+	e.assessed(t, "Unhealthy", "")
+	if err := e.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.assessed(t, "Unhealthy", "")
+	if found := e.findings(t, assessmentID); len(found) != 1 {
+		t.Errorf("%d findings after a reset", len(found))
 	}
 }

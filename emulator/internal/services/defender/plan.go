@@ -31,9 +31,21 @@ func covered(state *azure.State) map[string]azure.ResourceID {
 // tried again, since its settings may be what changed; what was found where the plan is off is taken back.
 func (s *Service) refresh(ctx context.Context) {
 	s.on.Store(true) // what happens from now on is noted, in case it matters
-	state := s.Cloud.State()
-	planned := covered(state)
+	fresh, planned := s.fresh.Swap(false), covered(s.Cloud.State())
 	s.mu.Lock()
+	if fresh {
+		s.queue, s.images, s.planned = nil, map[image]*record{}, nil
+	}
+	s.plan(planned)
+	s.mu.Unlock()
+	if err := s.retract(ctx, planned); err != nil {
+		s.Log.Error("findings not taken back", "error", err)
+	}
+	s.on.Store(len(planned) > 0 || s.stale.Load())
+}
+
+// plan notes where the plan is on, and puts into the queue what is to be looked at because of that.
+func (s *Service) plan(planned map[string]azure.ResourceID) {
 	before := s.planned
 	s.planned = planned
 	for name := range planned {
@@ -44,17 +56,12 @@ func (s *Service) refresh(ctx context.Context) {
 	}
 	for of, r := range s.images {
 		_, still := planned[of.registry]
-		var refused *accessError
+		_, refused := errors.AsType[*accessError](r.failed)
 		switch {
 		case !still && !r.waiting:
 			delete(s.images, of)
-		case errors.As(r.failed, &refused):
+		case refused:
 			s.enqueue(of, r)
 		}
 	}
-	s.mu.Unlock()
-	if err := s.retract(ctx, planned); err != nil {
-		s.Log.Error("findings not taken back", "error", err)
-	}
-	s.on.Store(len(planned) > 0 || s.stale.Load())
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,8 +58,9 @@ func (s *Service) publish(ctx context.Context, registry azure.ResourceID, r repo
 		for _, d := range change.Put {
 			stay[d.ID.Key()] = true
 		}
-		if old, exists := state.Get(assessment.Key()); !exists || !reflect.DeepEqual(old.Body["properties"], propertiesOf(registry, unscanned, len(stay))) {
-			change.Put = append(change.Put, document(assessment, azure.TypeAssessment, propertiesOf(registry, unscanned, len(stay))))
+		properties := propertiesOf(registry, unscanned, len(stay))
+		if old, exists := state.Get(assessment.Key()); !exists || !reflect.DeepEqual(old.Body["properties"], properties) {
+			change.Put = append(change.Put, document(assessment, azure.TypeAssessment, properties))
 		}
 		return change, nil
 	})
@@ -96,26 +97,37 @@ func imageOf(registry string, d *azure.Document) image {
 	return image{registry, repository, digest}
 }
 
+// maxNamed is how many images that could not be scanned an assessment names.
+const maxNamed = 20
+
 // propertiesOf is what the assessment says: what could not be looked at goes before what was found.
 func propertiesOf(registry azure.ResourceID, unscanned map[string]error, findings int) map[string]any {
-	status := map[string]any{"code": "Healthy"}
-	if findings > 0 {
-		status = map[string]any{"code": "Unhealthy"}
-	}
-	data := map[string]any{"findings": fmt.Sprint(findings)}
-	for _, what := range slices.Sorted(maps.Keys(unscanned)) {
-		err := unscanned[what]
-		data["notScanned"] = strings.TrimPrefix(fmt.Sprint(data["notScanned"])+", "+what, "<nil>, ")
-		if refused, ok := errors.AsType[*accessError](err); ok {
-			status = map[string]any{"code": "NotApplicable", "cause": "AccessDenied", "description": "not scanned: " + refused.Error()}
-		} else if status["cause"] == nil {
-			status["cause"], status["description"] = "ScanFailed", "not scanned: "+what+": "+err.Error()
-		}
+	data, names := map[string]any{"findings": strconv.Itoa(findings)}, slices.Sorted(maps.Keys(unscanned))
+	if len(names) > 0 {
+		data["notScanned"] = strings.Join(names[:min(len(names), maxNamed)], ", ")
 	}
 	return map[string]any{
-		"displayName": assessmentTitle, "status": status, "additionalData": data,
+		"displayName": assessmentTitle, "status": statusOf(unscanned, findings > 0), "additionalData": data,
 		"resourceDetails": map[string]any{"source": "Azure", "id": registry.String()},
 	}
+}
+
+// statusOf is NotApplicable with the registry's words where it refused, and else says whether anything was found. Another
+// failure is told besides.
+func statusOf(unscanned map[string]error, found bool) map[string]any {
+	status := map[string]any{"code": "Healthy"}
+	if found {
+		status["code"] = "Unhealthy"
+	}
+	for _, name := range slices.Sorted(maps.Keys(unscanned)) {
+		if refused, ok := errors.AsType[*accessError](unscanned[name]); ok {
+			return map[string]any{"code": "NotApplicable", "cause": "AccessDenied", "description": "not scanned: " + refused.Error()}
+		}
+		if status["cause"] == nil {
+			status["cause"], status["description"] = "ScanFailed", "not scanned: "+name+": "+unscanned[name].Error()
+		}
+	}
+	return status
 }
 
 func document(id azure.ResourceID, kind string, properties map[string]any) azure.Document {
@@ -129,15 +141,12 @@ func (s *Service) unscanned(registry string) map[string]error {
 	defer s.mu.Unlock()
 	all := map[string]error{}
 	for of, r := range s.images {
-		if of.registry == registry && r.failed != nil && len(all) < maxNamed {
-			all[cmp.Or(strings.Trim(of.repository+"@"+of.digest, "@"), "the registry")] = r.failed
+		if of.registry == registry && r.failed != nil {
+			all[of.String()] = r.failed
 		}
 	}
 	return all
 }
-
-// maxNamed is how many images that could not be scanned an assessment names.
-const maxNamed = 20
 
 func (s *Service) tagsOf(of image) []string {
 	s.mu.Lock()

@@ -42,6 +42,7 @@ type Service struct {
 	on    atomic.Bool
 	wake  chan struct{}
 	stale atomic.Bool // documents that matter were changed
+	fresh atomic.Bool // all documents were replaced: what was known is not so any more
 
 	mu      sync.Mutex
 	queue   []image // to be scanned, in order
@@ -55,10 +56,19 @@ type image struct{ registry, repository, digest string }
 // isAll reports whether it stands for all that is in the registry.
 func (i image) isAll() bool { return i.repository == "" }
 
+// String is what an assessment calls it.
+func (i image) String() string {
+	if i.isAll() {
+		return "the registry"
+	}
+	return i.repository + "@" + i.digest
+}
+
 // record is what the service knows of an image.
 type record struct {
 	tags    []string
 	waiting bool      // in the queue, or being scanned
+	again   bool      // to be scanned once more, since something happened meanwhile
 	scanned time.Time // when that was last tried; zero is never
 	// failed is why it could not be scanned; nil if it could. A refusal of the registry is an *accessError.
 	failed error
@@ -89,10 +99,14 @@ func New(o Options) *Service {
 // Changed is told of documents that were written. Plans, registries and the emulator's settings matter.
 func (s *Service) Changed(keys []string) {
 	matters := keys == nil
+	if matters {
+		s.on.Store(true) // perhaps, which Run finds out
+		s.fresh.Store(true)
+	}
 	for _, key := range keys {
 		switch {
 		case strings.Contains(key, "/providers/microsoft.security/pricings/"):
-			s.on.Store(true) // perhaps, which Run finds out
+			s.on.Store(true) // likewise
 			matters = true
 		case isRegistry(key), strings.HasPrefix(key, "/acrlocal/"):
 			matters = true
@@ -128,7 +142,9 @@ func (s *Service) Happened(e agent.Event) {
 	defer s.mu.Unlock()
 	switch {
 	case e.Action == "delete":
-		s.enqueue(of, s.remember(of)) // to find that it is gone
+		r := s.remember(of)
+		r.again = r.waiting
+		s.enqueue(of, r) // to find that it is gone
 	case isImage(e.MediaType):
 		r := s.remember(of)
 		if r.note(e.Tag) || e.Action == "push" || e.Time.Sub(r.scanned) > rescanAfter {
@@ -254,6 +270,10 @@ func (s *Service) finish(of image, err error) {
 	defer s.mu.Unlock()
 	r := s.remember(of)
 	r.waiting, r.failed, r.scanned = false, err, s.Cloud.Now()
+	if r.again {
+		r.again = false
+		s.enqueue(of, r)
+	}
 }
 
 func (s *Service) forget(of image) {
