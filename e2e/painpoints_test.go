@@ -10,7 +10,8 @@ import (
 )
 
 // The troubles that people have with services and restricted registries (acr-behaviour §9), each with where they told of
-// them. The rows are those of the table there; 6, 7, 8 and 12, which are about other services, are in untrusted_test.go.
+// them. The rows are those of the table there. Row 5 is in instances_test.go, rows 6, 7, 8 and 12 are in untrusted_test.go, and
+// row 13 is TestImportRefused of package emulator.
 
 // firewall is what every client is told whom the rules keep out.
 const firewall = "is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
@@ -111,4 +112,25 @@ func TestTasksSinceJune2025(t *testing.T) {
 	r.mustEnd(r.do(r.runWith(id, tinySource)), "Succeeded")
 	r.update(map[string]any{ofTasks: false})
 	r.mustEnd(r.do(r.runWith(id, tinySource)), "Failed", noExchange)
+}
+
+// TestRolesPerRepository is row 14: in a registry whose roles are per repository a run has no access of its own any more, and a role of
+// the other kind gives an identity none. That acr purge asks for too much there is TestPurgeByRepository of its package, and
+// that tokens from before the change end is in gate/testdata (mode-changed).
+// https://github.com/Azure/acr-cli/issues/501 https://github.com/Azure/acr-cli/issues/611 https://github.com/Azure/acr-cli/issues/641
+// https://github.com/microsoft/vscode-containers/issues/303
+func TestRolesPerRepository(t *testing.T) {
+	r := startTasks(t, gate.Article, "playground")
+	purge := quickTask("version: v1.1.0\nsteps:\n  - cmd: acr purge --registry $Registry --filter 'hello:.*' --ago 0d --dry-run\n")
+	if r.e.Status().Executor.Kind != "none" {
+		r.mustEnd(r.do(purge), "Succeeded", "Number of tags to be deleted: 1")
+	}
+	id := r.task("builder", helloTask("playground"), map[string]any{"identity": system, "credentials": credentials("[system]", "playground")})
+	r.grant("registries/playground/tasks/builder", "AcrPush", r.registry)
+	r.mustEnd(r.do(r.runWith(id, tinySource)), "Succeeded")
+
+	r.update(map[string]any{"roleAssignmentMode": "AbacRepositoryPermissions"})
+	r.mustEnd(r.do(purge), "Failed", "failed to login, ran out of retries", "unauthorized")
+	r.mustEnd(r.do(r.runWith(id, tinySource)), "Failed", "exchange API response code: 401 Unauthorized")
+	r.mustRefuse(gate.RoleLacksAction)
 }

@@ -263,7 +263,9 @@ func drain(layer v1.Layer) error {
 	return err
 }
 
-// TestImportRefused: what an import that fails says, and that nothing of it is there (acr-tasks §5; acr-behaviour §9, 13).
+// TestImportRefused: what an import that fails says, and that nothing of it is there (acr-tasks §5; acr-behaviour §9, row 13).
+// https://github.com/Azure/acr/issues/571 https://github.com/Azure/acr/issues/857 https://github.com/Azure/azure-cli/issues/31412
+// https://github.com/Azure/azure-cli-extensions/issues/8706
 func TestImportRefused(t *testing.T) {
 	const fromSource = `{"source": {"resourceId": "` + registriesBelow + `source", "sourceImage": "app:v1"}, "targetTags": ["app:v1"]}`
 	byAddress := fmt.Sprintf(`{"source": {"registryUri": "source.azurecr.io", "sourceImage": "app:v1", "credentials": {"username": %q, "password": %q}},
