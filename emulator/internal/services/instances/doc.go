@@ -11,6 +11,7 @@
 // tried again, later and later. A system-assigned identity, which can have no role before its group exists, is given three
 // attempts before the operation fails.
 //
-// The containers of a group share a [executor.Network]. In Azure they find each other at localhost; whether they do here is
-// for the executor: namespaces share theirs, a Docker engine gives containers names.
+// The containers of a group share an [executor.Network]. In Azure they find each other at localhost, since they share a network
+// namespace; here each has its own, and finds the others by their names. Ports and public addresses are shown, and lead
+// nowhere. What is kept of a group while it runs goes with the emulator: one that was stopped runs again at the next start.
 package instances

@@ -54,6 +54,7 @@ const (
 	firstPullDelay    = 2 * time.Second
 	firstRestartDelay = 10 * time.Second // kubelet's, which runs the containers of Azure
 	mostDelay         = 5 * time.Minute
+	steady            = 10 * time.Minute // after which a container that ends has not failed again but anew
 )
 
 func delay(first time.Duration, attempt int) time.Duration {
@@ -77,7 +78,11 @@ func (i *instance) live(ctx context.Context, m *machine) (int, bool) {
 		return 0, false
 	}
 	for attempt := 0; ; attempt++ {
+		begun := i.group.service.options.Cloud.Now()
 		code, err := i.once(ctx, m, network, image)
+		if i.group.service.options.Cloud.Now().Sub(begun) >= steady {
+			attempt = 0
+		}
 		if ctx.Err() != nil || err == nil && !i.again(code) {
 			return code, true
 		}
