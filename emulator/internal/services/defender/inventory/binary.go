@@ -30,6 +30,9 @@ func (r *reader) executable(name string, h *tar.Header, content io.Reader) (foun
 	if !isProgram(begin) {
 		return found{}, nil
 	}
+	if err := r.expect(h); err != nil {
+		return found{}, err
+	}
 	file, err := r.copy(peeked)
 	if err != nil {
 		return found{}, err

@@ -50,7 +50,7 @@ type Layer func() (io.ReadCloser, error)
 // Limits bound what is read of one image. The zero value is none at all; see DefaultLimits.
 type Limits struct {
 	Layers   int   // how many
-	Bytes    int64 // of all layers together, unpacked
+	Bytes    int64 // of all layers together, unpacked, and of the files that are read
 	Entries  int   // files of all layers together
 	Text     int64 // bytes of a file that lists packages
 	Binary   int64 // bytes of a program

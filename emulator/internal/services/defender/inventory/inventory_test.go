@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,6 +199,7 @@ func TestHostile(t *testing.T) {
 		{"too many layers", make([][]byte, small.Layers+1), true},
 		{"a list without end", [][]byte{archive(t, entry{name: status, content: strings.Repeat(bash, 1<<20/len(bash)+1)})}, true},
 		{"too many packages", [][]byte{archive(t, entry{name: status, content: strings.Repeat(bash, small.Packages+1)})}, true},
+		{"programs with holes", [][]byte{holes(t, small.Binary, 3)}, true},
 		{"not an archive", [][]byte{bytes.Repeat([]byte("not an archive. "), 100)}, false},
 		{"cut off", [][]byte{archive(t, entry{name: status, content: bash})[:540]}, false},
 		{"broken gzip", [][]byte{[]byte("\x1f\x8b\x08\x00garbage")}, false},
@@ -213,6 +215,51 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// holes is a layer of programs that are all hole, which cost nothing to store (GNU tar manual, "Storing Sparse Files"): the map
+// of a file, with its number of parts, stands before its few bytes.
+func holes(t *testing.T, size int64, count int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for i := range count {
+		parts := fmt.Sprintf("1\n0\n4\n%s\x7fELF", strings.Repeat("\x00", 512-len("1\n0\n4\n")))
+		name := fmt.Sprintf("bin/%d", i)
+		records := map[string]string{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": name, "GNU.sparse.realsize": fmt.Sprint(size)}
+		var extended strings.Builder
+		for _, key := range slices.Sorted(maps.Keys(records)) {
+			record := " " + key + "=" + records[key] + "\n"
+			length := len(record) + 2
+			if length+1 > 99 || len(fmt.Sprint(length)) != 2 {
+				t.Fatal("a record has two digits of length")
+			}
+			extended.WriteString(fmt.Sprint(length) + record)
+		}
+		b.Write(block(t, "pax", tar.TypeXHeader, extended.String()))
+		b.Write(block(t, name, tar.TypeReg, parts))
+	}
+	return b.Bytes()
+}
+
+// block is an entry as it stands in an archive: tar.Writer refuses to write such ones.
+func block(t *testing.T, name string, kind byte, content string) []byte {
+	t.Helper()
+	b := make([]byte, 512)
+	copy(b, name)
+	copy(b[100:], "0000755\x00")
+	copy(b[108:], "0000000\x000000000\x00")
+	copy(b[124:], fmt.Sprintf("%011o\x00", len(content)))
+	copy(b[136:], "00000000000\x00")
+	copy(b[148:], "        ")
+	b[156] = kind
+	copy(b[257:], "ustar\x0000")
+	sum := 0
+	for _, c := range b {
+		sum += int(c)
+	}
+	copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+	b = append(b, content...)
+	return append(b, make([]byte, -len(b)&511)...)
 }
 
 type zeros struct{}

@@ -157,9 +157,20 @@ func (r *reader) file(name string, h *tar.Header, content io.Reader) (found, err
 	if h.Size > r.limits.Text {
 		return found{}, fmt.Errorf("%w: %s has %d bytes", ErrTooLarge, name, h.Size)
 	}
+	if err := r.expect(h); err != nil {
+		return found{}, err
+	}
 	f, err := read(name, content)
 	if err != nil {
 		return found{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// expect counts a file that is about to be read, beside the bytes of the layer: one with holes has more than there are.
+func (r *reader) expect(h *tar.Header) error {
+	if r.bytes += h.Size; r.bytes > r.limits.Bytes {
+		return ErrTooLarge
+	}
+	return nil
 }
