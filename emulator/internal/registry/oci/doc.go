@@ -5,10 +5,12 @@
 //
 //   - Reads, listings, referrers and deletions are handlers of this package, answered from rows (store.Content) and, for
 //     blobs, files.
-//   - A blob that comes whole with one POST, and images seeded without HTTP, are written by this package too.
-//   - Other uploads, mounts and the validation of manifests are distribution's, on a StorageDriver that shows it the rows under
-//     the paths it expects. What distribution would write as links the driver accepts and forgets: once distribution has
-//     answered 201, the handler commits the rows, each push in one transaction, and only then is the client told.
+//   - So are the sessions of uploads: which there are, how far they have come, mounts. A blob that comes whole with one POST,
+//     and images seeded without HTTP, are written by this package too.
+//   - The bytes of other uploads, their digests, which survive a restart in the middle, and the validation of manifests are
+//     distribution's: its storage, without its server, on a StorageDriver that shows it the rows under the paths it expects.
+//     What distribution would write as links the driver accepts and forgets: once distribution is content, the handler
+//     commits the rows, each push in one transaction, and only then is the client told.
 //
 // So there is one truth, the rows. A file without a row does not exist; a row is written only after its file is complete
 // and in place; an upload that was cut off goes on at the last acknowledged byte. Killing the process at any moment loses

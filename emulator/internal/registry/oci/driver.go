@@ -14,27 +14,12 @@ import (
 	"time"
 
 	"github.com/distribution/distribution/v3/registry/storage/driver"
-	"github.com/distribution/distribution/v3/registry/storage/driver/factory"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
-// driverName is what the configuration of an App calls the driver.
+// driverName is what distribution calls the driver in errors.
 const driverName = "acrlocal"
-
-// The table of drivers is distribution's and global; an App's own driver travels in its parameters.
-func init() { factory.Register(driverName, drivers{}) }
-
-type drivers struct{}
-
-// Create implements factory.StorageDriverFactory.
-func (drivers) Create(_ context.Context, parameters map[string]any) (driver.StorageDriver, error) {
-	d, ok := parameters["driver"].(*rows)
-	if !ok {
-		return nil, errors.New("the storage configuration holds no driver")
-	}
-	return d, nil
-}
 
 // push is what one request to distribution is about. It travels in the context; the driver reads and fills it.
 type push struct {
@@ -191,8 +176,6 @@ func (d *rows) PutContent(ctx context.Context, p string, content []byte) error {
 		return nil
 	case blobData:
 		return d.putBlob(ctx, o, content)
-	case uploadStart:
-		return d.startUpload(ctx, o, content)
 	case hashState:
 		return outcome(ctx, p, d.content.SaveUpload(ctx, o.name, o.offset, content))
 	}
@@ -208,14 +191,6 @@ func (d *rows) putBlob(ctx context.Context, o object, content []byte) error {
 	}
 	file := d.files.blob(o.name)
 	return pushOf(ctx).fail(inFolder(file, func() error { return os.WriteFile(file, nil, 0o600) }))
-}
-
-func (d *rows) startUpload(ctx context.Context, o object, content []byte) error {
-	started, err := time.Parse(time.RFC3339, string(content))
-	if err != nil {
-		return err
-	}
-	return pushOf(ctx).fail(d.content.StartUpload(ctx, store.Upload{UUID: o.name, Repository: o.repository, Started: started}))
 }
 
 // Reader implements driver.StorageDriver. Distribution reads an upload again to verify a digest that is not sha256.

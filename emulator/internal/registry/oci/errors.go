@@ -53,11 +53,17 @@ const (
 	manifestUnknown
 	manifestTooLarge
 	manifestUnreadable
+	manifestInvalid
+	manifestBlobUnknown
 	subjectInvalid
 	tooManyTags
 	blobUnknown
 	rangeInvalid
+	contentTypeInvalid
+	partInvalid
+	sizeInvalid
 	uploadUnknown
+	uploadInvalid
 	uploadBusy
 	numberInvalid
 	orderInvalid
@@ -71,25 +77,31 @@ const (
 // refusals are the errors this package answers of itself. NAME_UNKNOWN, TAG_UNKNOWN (recorded by the Azure SDKs' tests) and
 // REGISTRY_DISALLOWED_OPERATION are ACR's words (acr-behaviour §2.5), the others OCI's codes.
 var refusals = [...]Error{
-	pathUnknown:        {Status: 404, Code: "UNSUPPORTED", Message: "the registry has no such path"},
-	methodUnknown:      {Status: 405, Code: "UNSUPPORTED", Message: "the operation is unsupported"},
-	nameInvalid:        {Status: 400, Code: "NAME_INVALID", Message: "invalid repository name"},
-	nameUnknown:        {Status: 404, Code: "NAME_UNKNOWN", Message: "repository name not known to registry"},
-	tagInvalid:         {Status: 400, Code: "TAG_INVALID", Message: "manifest tag did not match URI"},
-	tagUnknown:         {Status: 404, Code: "TAG_UNKNOWN", Message: "the specified tag does not exist"},
-	digestInvalid:      {Status: 400, Code: "DIGEST_INVALID", Message: "the digest is neither sha256 nor sha512, or malformed"},
-	digestMismatch:     {Status: 400, Code: "DIGEST_INVALID", Message: "provided digest did not match uploaded content"},
-	manifestUnknown:    {Status: 404, Code: "MANIFEST_UNKNOWN", Message: "manifest unknown"},
-	manifestTooLarge:   {Status: 413, Code: "MANIFEST_INVALID", Message: "the manifest is larger than 4 MiB"},
-	manifestUnreadable: {Status: 400, Code: "MANIFEST_INVALID", Message: "the manifest is no JSON object of the expected form"},
-	subjectInvalid:     {Status: 400, Code: "MANIFEST_INVALID", Message: "the digest of the manifest's subject is invalid"},
-	tooManyTags:        {Status: 414, Code: "TAG_INVALID", Message: "a push may set at most 100 tags"},
-	rangeInvalid:       {Status: 416, Code: "RANGE_INVALID", Message: "the blob has no such bytes"},
-	blobUnknown:        {Status: 404, Code: "BLOB_UNKNOWN", Message: "blob unknown to registry"},
-	uploadUnknown:      {Status: 404, Code: "BLOB_UPLOAD_UNKNOWN", Message: "blob upload unknown to registry"},
-	uploadBusy:         {Status: 409, Code: "BLOB_UPLOAD_INVALID", Message: "another request is writing to this upload"},
-	numberInvalid:      {Status: 400, Code: "PAGINATION_NUMBER_INVALID", Message: "invalid number of results requested"},
-	orderInvalid:       {Status: 400, Code: "UNSUPPORTED", Message: "the order is none of none, timeasc and timedesc"},
+	pathUnknown:         {Status: 404, Code: "UNSUPPORTED", Message: "the registry has no such path"},
+	methodUnknown:       {Status: 405, Code: "UNSUPPORTED", Message: "the operation is unsupported"},
+	nameInvalid:         {Status: 400, Code: "NAME_INVALID", Message: "invalid repository name"},
+	nameUnknown:         {Status: 404, Code: "NAME_UNKNOWN", Message: "repository name not known to registry"},
+	tagInvalid:          {Status: 400, Code: "TAG_INVALID", Message: "manifest tag did not match URI"},
+	tagUnknown:          {Status: 404, Code: "TAG_UNKNOWN", Message: "the specified tag does not exist"},
+	digestInvalid:       {Status: 400, Code: "DIGEST_INVALID", Message: "the digest is neither sha256 nor sha512, or malformed"},
+	digestMismatch:      {Status: 400, Code: "DIGEST_INVALID", Message: "provided digest did not match uploaded content"},
+	manifestUnknown:     {Status: 404, Code: "MANIFEST_UNKNOWN", Message: "manifest unknown"},
+	manifestTooLarge:    {Status: 413, Code: "MANIFEST_INVALID", Message: "the manifest is larger than 4 MiB"},
+	manifestUnreadable:  {Status: 400, Code: "MANIFEST_INVALID", Message: "the manifest is no JSON object of the expected form"},
+	manifestInvalid:     {Status: 400, Code: "MANIFEST_INVALID", Message: "manifest invalid"},
+	manifestBlobUnknown: {Status: 400, Code: "MANIFEST_BLOB_UNKNOWN", Message: "blob unknown to registry"},
+	subjectInvalid:      {Status: 400, Code: "MANIFEST_INVALID", Message: "the digest of the manifest's subject is invalid"},
+	tooManyTags:         {Status: 414, Code: "TAG_INVALID", Message: "a push may set at most 100 tags"},
+	rangeInvalid:        {Status: 416, Code: "RANGE_INVALID", Message: "the blob has no such bytes"},
+	blobUnknown:         {Status: 404, Code: "BLOB_UNKNOWN", Message: "blob unknown to registry"},
+	contentTypeInvalid:  {Status: 415, Code: "UNSUPPORTED", Message: "parts of a blob are application/octet-stream"},
+	partInvalid:         {Status: 416, Code: "RANGE_INVALID", Message: "invalid content range"},
+	sizeInvalid:         {Status: 400, Code: "SIZE_INVALID", Message: "provided length did not match content length"},
+	uploadInvalid:       {Status: 404, Code: "BLOB_UPLOAD_INVALID", Message: "blob upload invalid"},
+	uploadUnknown:       {Status: 404, Code: "BLOB_UPLOAD_UNKNOWN", Message: "blob upload unknown to registry"},
+	uploadBusy:          {Status: 409, Code: "BLOB_UPLOAD_INVALID", Message: "another request is writing to this upload"},
+	numberInvalid:       {Status: 400, Code: "PAGINATION_NUMBER_INVALID", Message: "invalid number of results requested"},
+	orderInvalid:        {Status: 400, Code: "UNSUPPORTED", Message: "the order is none of none, timeasc and timedesc"},
 	attributesInvalid: {
 		Status: 400, Code: "UNSUPPORTED",
 		Message: "the body is no JSON object of deleteEnabled, writeEnabled, readEnabled and listEnabled, each true or false",
@@ -106,6 +118,9 @@ var refusals = [...]Error{
 	interrupted: {Status: 499, Code: "UNKNOWN", Message: "the request was cut off"},
 	internal:    {Status: 500, Code: "UNKNOWN", Message: "unknown error"},
 }
+
+// is reports whether a client would see err as this refusal.
+func (r refusal) is(err error) bool { return asError(err).Code == refusals[r].Code }
 
 // because returns the error with a cause.
 func (r refusal) because(cause error) *Error {

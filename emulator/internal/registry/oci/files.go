@@ -192,7 +192,7 @@ func (w *writer) Write(p []byte) (int, error) {
 // Size is the number of bytes in the file.
 func (w *writer) Size() int64 { return w.size }
 
-// Close closes the file; more than once does no harm, since distribution closes its uploads twice.
+// Close closes the file; more than once does no harm, since distribution closes again what it commits or cancels.
 func (w *writer) Close() error {
 	if w.file == nil {
 		return nil

@@ -37,9 +37,7 @@ func (g *Registry) putManifest(w http.ResponseWriter, c *call) error {
 	}
 	g.pushes.RLock()
 	defer g.pushed(c.Context())
-	c.Body = io.NopCloser(strings.NewReader(string(body)))
-	canonical := digest.FromBytes(body).String() // distribution knows no other
-	if _, err := g.distribute(c, &push{manifest: true}, urlPath(c.repository, "manifests", canonical)); err != nil {
+	if err := g.validate(c, body); err != nil {
 		return err
 	}
 	if err := g.keepManifest(c.Context(), c.repository, m, tags...); err != nil {
@@ -169,76 +167,6 @@ func (g *Registry) commitManifest(ctx context.Context, repository string, m stor
 	}
 	g.files.release(counted)
 	return err
-}
-
-// startUpload opens an upload, or mounts a blob of another repository. Whether the caller may read that other repository is
-// the gate's question.
-func (g *Registry) startUpload(w http.ResponseWriter, c *call) error {
-	q := c.URL.Query()
-	g.pushes.RLock()
-	defer g.pushed(c.Context())
-	if q.Has("digest") {
-		return g.wholeUpload(w, c, q.Get("digest"))
-	}
-	a, err := g.distribute(c, &push{}, urlPath(c.repository, "blobs", "uploads/"))
-	if err != nil {
-		return err
-	}
-	if a.status != http.StatusCreated {
-		return a.uploading(w)
-	}
-	b, err := g.blob(c.Context(), q.Get("from"), q.Get("mount"))
-	if err != nil {
-		return err
-	}
-	return g.finish(w, c, b)
-}
-
-// wholeUpload takes a blob with the request that would open its upload, which distribution does not do.
-func (g *Registry) wholeUpload(w http.ResponseWriter, c *call, digest string) error {
-	if !validDigest(digest) {
-		return digestInvalid.about(named{Name: c.repository, Digest: digest})
-	}
-	b, err := g.write(c.Context(), digest, c.Body)
-	if err != nil {
-		return err
-	}
-	return g.finish(w, c, b)
-}
-
-// uploading tells the client where its upload stands.
-func (a *answer) uploading(w http.ResponseWriter) error {
-	a.pass(w, "Location", "Range", "Docker-Upload-Uuid", "Content-Length")
-	w.WriteHeader(a.status)
-	return nil
-}
-
-// continueUpload has distribution add to, finish, cancel or report on an upload, one request at a time.
-func (g *Registry) continueUpload(w http.ResponseWriter, c *call) error {
-	if !validUpload(c.reference) {
-		return uploadUnknown.about(nil)
-	}
-	if _, busy := g.writing.LoadOrStore(c.reference, true); busy {
-		return uploadBusy.about(nil)
-	}
-	defer g.writing.Delete(c.reference)
-	if c.Method == http.MethodPut && !validDigest(c.URL.Query().Get("digest")) {
-		return digestInvalid.about(named{Name: c.repository, Digest: c.URL.Query().Get("digest")})
-	}
-	g.pushes.RLock()
-	defer g.pushed(c.Context())
-	a, err := g.distribute(c, &push{}, urlPath(c.repository, "blobs", "uploads", c.reference))
-	if err != nil {
-		return err
-	}
-	if c.Method != http.MethodPut {
-		return a.uploading(w)
-	}
-	b := store.Blob{Digest: c.URL.Query().Get("digest"), Stored: a.header.Get("Docker-Content-Digest")}
-	if b.Size, err = size(g.files.blob(b.Stored)); err != nil {
-		return err
-	}
-	return g.finish(w, c, b)
 }
 
 // finish commits a blob whose file is in place.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/distribution/distribution/v3"
+
 	"github.com/acrlocal/acrlocal/emulator/internal/store"
 )
 
@@ -46,7 +48,8 @@ type Registry struct {
 	options Options
 	content store.Content
 	files   *files
-	app     lazyApp
+	// distribution shares no state with those of other registries, and holds none of its own.
+	distribution distribution.Namespace
 
 	// pushes is held for reading by whatever may make a file belong to a row, so that whoever holds it for writing may
 	// remove files without rows.
@@ -66,6 +69,10 @@ func New(ctx context.Context, o Options) (*Registry, error) {
 	o.setDefaults()
 	g := &Registry{options: o, content: o.Content}
 	g.files = newFiles(filepath.Join(o.BlobDir, store.Fold(o.Registry)), o.Storage)
+	var err error
+	if g.distribution, err = newDistribution(ctx, &rows{g.content, g.files}); err != nil {
+		return nil, fmt.Errorf("registry %s: %w", o.Registry, err)
+	}
 	if err := g.recover(ctx); err != nil {
 		return nil, fmt.Errorf("registry %s: looking at what was left: %w", o.Registry, err)
 	}
@@ -96,11 +103,11 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// Close gives the registry's bytes back to the storage count and stops distribution, which leaves one goroutine behind if
-// anything was ever pushed. Content and files stay. Nothing may be called afterwards.
+// Close gives the registry's bytes back to the storage count; it always succeeds. Content and files stay. Nothing may be
+// called afterwards.
 func (g *Registry) Close() error {
 	g.files.release(g.files.held.Load())
-	return g.app.shutdown()
+	return nil
 }
 
 // Remove closes the registry and deletes its files. The rows are the caller's (store.Store.DropContent), to be removed
@@ -137,8 +144,8 @@ var table = map[endpoint]methods{
 	blobs:   {http.MethodGet: (*Registry).getBlob, http.MethodDelete: (*Registry).deleteBlob},
 	uploads: {http.MethodPost: (*Registry).startUpload},
 	upload: {
-		http.MethodGet: (*Registry).continueUpload, http.MethodPatch: (*Registry).continueUpload,
-		http.MethodPut: (*Registry).continueUpload, http.MethodDelete: (*Registry).continueUpload,
+		http.MethodGet: underWay((*Registry).getUpload), http.MethodPatch: underWay((*Registry).patchUpload),
+		http.MethodPut: underWay((*Registry).putUpload), http.MethodDelete: underWay((*Registry).deleteUpload),
 	},
 
 	repositoryAttributes: {
