@@ -88,7 +88,7 @@ func (e *Emulator) mirror(ctx context.Context, reference string, platform v1.Pla
 }
 
 // runLogin is the credential with which a run logs in to its own registry by default.
-func (e *Emulator) runLogin(ctx context.Context, id azure.ResourceID) (agent.Credential, error) {
-	token, err := e.tokens.RunToken(ctx, id.Name())
+func (e *Emulator) runLogin(ctx context.Context, id azure.ResourceID, pass string) (agent.Credential, error) {
+	token, err := e.tokens.RunToken(ctx, id.Name(), pass)
 	return agent.Credential{User: registry.RefreshTokenUser, Password: token}, err
 }

@@ -27,6 +27,7 @@ func (e *Emulator) newTokens() *registry.Tokens {
 		Keys: e.keys, Tenant: azure.DevelopmentTenant, Directory: e, Now: e.options.Now,
 		Entra:    e.issuer.Verifier(identity.ACR, identity.ARM, identity.ClassicARM),
 		Snapshot: func() *gate.Snapshot { return e.gate.Snapshot() },
+		Running:  func(pass string) bool { return e.tasks.Running(pass) },
 	})
 }
 

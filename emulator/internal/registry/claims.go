@@ -57,6 +57,8 @@ type Proof struct {
 	ManagedIdentity string `json:"xms_mirid,omitempty"`
 	// AzureResource is the resource that uses a user-assigned identity.
 	AzureResource string `json:"xms_az_rid,omitempty"`
+	// Run is the pass of a run of ACR Tasks, which is good while the run goes on.
+	Run string `json:"run,omitempty"`
 }
 
 // Permissions is the claim permissions of a refresh token. In ACR it holds the rights as they were when the token was

@@ -30,6 +30,8 @@ type Options struct {
 	Directory identity.Directory
 	// Snapshot returns the policy as it is now; it may return nil.
 	Snapshot func() *gate.Snapshot
+	// Running reports whether the run with a pass goes on; without it none does.
+	Running func(pass string) bool
 	// RefreshLifetime is how long a refresh token lives; DefaultRefreshLifetime if 0.
 	RefreshLifetime time.Duration
 	// AccessLifetime is how long an access token lives; DefaultAccessLifetime if 0.
@@ -110,14 +112,16 @@ func (t *Tokens) RefreshToken(ctx context.Context, registry string, entra identi
 }
 
 // RunToken issues a refresh token to a run of ACR Tasks in a registry that logs in without an identity (acr-tasks §1.3), again
-// without the gate's word. It is good for that registry alone, and bypasses no rule of its network. The error is that of
-// RefreshToken.
-func (t *Tokens) RunToken(ctx context.Context, registry string) (string, error) {
+// without the gate's word. It is good for that registry alone, bypasses no rule of its network, and ends with the run of that
+// pass, as does what is made from it (Options.Running). The error is that of RefreshToken.
+func (t *Tokens) RunToken(ctx context.Context, registry, pass string) (string, error) {
 	r, ok := t.registry(registry)
 	if !ok {
 		return "", fmt.Errorf("issue a refresh token: there is no registry %q", registry)
 	}
-	return t.issueRefresh(ctx, order{registry: r, name: gate.Tasks, proof: proofOfHolder(gate.RunHolder)})
+	proof := proofOfHolder(gate.RunHolder)
+	proof.Run = pass
+	return t.issueRefresh(ctx, order{registry: r, name: gate.Tasks, proof: proof})
 }
 
 func (t *Tokens) registry(name string) (gate.Registry, bool) {
@@ -160,9 +164,18 @@ func (t *Tokens) claims(o order, lifetime time.Duration) Claims {
 // audience is the claim aud of a registry's tokens: its login server, whatever name the client came by.
 func audience(r gate.Registry) string { return strings.ToLower(r.LoginServer) }
 
-// open reads one of our own tokens, of either kind. A token that was verified before costs a look into the cache. The
-// cache serves all registries, so that a token found there must still be one of this registry.
+// open reads one of our own tokens, of either kind. That of a run is worth nothing when the run is over.
 func (t *Tokens) open(r gate.Registry, token string) *presented {
+	p := t.believed(r, token)
+	if p.credential.Holder == gate.RunHolder && (t.options.Running == nil || !t.options.Running(p.proof.Run)) {
+		return disbelieved(gate.Expired, "the run that the token was given to is over")
+	}
+	return p
+}
+
+// believed reads a token whose word is taken. One that was verified before costs a look into the cache. The cache serves all
+// registries, so that a token found there must still be one of this registry.
+func (t *Tokens) believed(r gate.Registry, token string) *presented {
 	if found, ok := t.cache.Get(token); ok && found.audience == audience(r) && found.registry == r.ID {
 		return found
 	}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -92,9 +93,31 @@ func (r *run) resolveOwn(ctx context.Context) (err error) {
 	case own.Identity != "":
 		r.logins[host], err = r.exchange(ctx, host, own.Identity)
 	default:
-		r.logins[host], err = r.s.Login(ctx, r.registry)
+		r.logins[host], err = r.s.Login(ctx, r.registry, r.pass)
 	}
 	return err
+}
+
+// letPass makes the pass of a run that begins: what it is given in its own name is good as long as that is known.
+func (s *Service) letPass() (pass string) {
+	pass = rand.Text()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passes[pass] = true
+	return pass
+}
+
+func (s *Service) stopPassing(pass string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.passes, pass)
+}
+
+// Running reports whether the run with a pass goes on.
+func (s *Service) Running(pass string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passes[pass]
 }
 
 func (r *run) resolve(ctx context.Context, host string, c *customRegistry) (agent.Credential, error) {
@@ -122,10 +145,13 @@ func (r *run) findIdentity(identity string) (agent.Identity, error) {
 	if identity == callerIdentity {
 		return agent.Identity{}, errors.New("a run cannot log in as its caller here; give the task an identity")
 	}
-	state := r.s.Cloud.State()
-	d, found := state.Get(r.host.Key())
-	if !found || r.host.IsZero() {
+	if r.host.IsZero() {
 		return agent.Identity{}, fmt.Errorf("failed to get token: the run has no identity %s, since it is of no task", identity)
+	}
+	state := r.s.Cloud.State()
+	d, err := r.hostIn(state)
+	if err != nil {
+		return agent.Identity{}, fmt.Errorf("failed to get token: %w", err)
 	}
 	has, err := azure.ReadManagedIdentity(*d)
 	if err != nil {

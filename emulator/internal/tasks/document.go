@@ -153,7 +153,11 @@ func (s *Service) queued(state *azure.State, id azure.ResourceID, e entry) (d az
 	case err != nil:
 		err = &azure.Error{Code: azure.CodeBadRequest, Message: err.Error()}
 	}
-	return s.waitingRun(id, p, e), noted, err
+	d = s.waitingRun(id, p, e)
+	if host, found := state.Get(p.host.Key()); found {
+		d.Body["hostMade"] = madeAt(host)
+	}
+	return d, noted, err
 }
 
 // waitingRun is the document of a run that waits.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -72,11 +73,15 @@ func local(name string) string {
 
 // read reads a small file of the workspace.
 func (f files) read(name string) (string, error) {
-	file, err := f.workspace.Open(local(name))
+	// A step may have put a pipe there, which would keep whoever opens it waiting.
+	file, err := f.workspace.OpenFile(local(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", fmt.Errorf("unable to read %s: %w", name, cause(err))
 	}
 	defer func() { _ = file.Close() }()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("unable to read %s: it is no regular file", name)
+	}
 	data, err := io.ReadAll(io.LimitReader(file, maxTaskFile+1))
 	if err == nil && len(data) > maxTaskFile {
 		err = fmt.Errorf("%s has more than %d bytes", name, maxTaskFile)

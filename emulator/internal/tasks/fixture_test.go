@@ -113,7 +113,9 @@ func (b *bench) options() Options {
 	b.t.Cleanup(func() { _ = blobs.Close() })
 	return Options{
 		Cloud: b.cloud, Blobs: blobs, Executor: b.runs, Dir: b.t.TempDir(),
-		Login: func(context.Context, azure.ResourceID) (agent.Credential, error) { return agent.Credential{}, nil },
+		Login: func(context.Context, azure.ResourceID, string) (agent.Credential, error) {
+			return agent.Credential{}, nil
+		},
 		Mirror: func(_ context.Context, reference string, _ v1.Platform, _ Pull) (v1.Image, error) {
 			if strings.Contains(reference, "missing") {
 				return nil, fmt.Errorf("%s is outside this emulator", reference)

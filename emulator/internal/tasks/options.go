@@ -18,8 +18,8 @@ type Options struct {
 	// Cloud is the emulator as a service sees it.
 	Cloud agent.Cloud
 	// Login issues the credential with which a run logs in to its own registry unless its task says otherwise (acr-tasks
-	// §1.3). It is good for that registry alone and passes no rule of its network.
-	Login func(ctx context.Context, registry azure.ResourceID) (agent.Credential, error)
+	// §1.3). It is good for that registry alone, passes no rule of its network, and ends with the run ([Service.Running]).
+	Login func(ctx context.Context, registry azure.ResourceID, pass string) (agent.Credential, error)
 	// Blobs keep sources and logs.
 	Blobs *blob.Store
 	// Executor runs containers; without one there are builds without RUN, and pushes.

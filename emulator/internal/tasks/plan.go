@@ -109,6 +109,7 @@ type plan struct {
 	kind     kind
 	registry azure.ResourceID
 	host     azure.ResourceID // the task, or task run, whose identity the run has; zero for a quick run
+	made     string           // when the host was made: one that is made again later is another
 	name     string           // of the task
 	source   string           // empty is none
 }
@@ -161,7 +162,7 @@ func (p *plan) readTask(s *azure.State, r request) error {
 		return err
 	}
 	d, found := s.Get(id.Key())
-	if !found {
+	if above, _ := id.Parent(); above.Key() != p.registry.Key() || !found || !d.Is(azure.TypeTask) {
 		return fmt.Errorf("there is no task %s any more", id.Name())
 	}
 	var task struct {
@@ -228,7 +229,7 @@ func (p *plan) pool() azure.ResourceID {
 func (p *plan) place() agent.Place {
 	at, pool := p.outside, p.pool()
 	if !p.host.IsZero() {
-		at = agent.At(p.host.String())
+		at = p.atHost
 	}
 	if pool.IsZero() {
 		return at
@@ -241,6 +242,29 @@ func (p *plan) place() agent.Place {
 		where, err := azure.ResolvePlace(s, pool.String())
 		return where.With(who), err
 	}
+}
+
+// atHost is the place of the host, as long as it is the one for which the run was made.
+func (p *plan) atHost(s *azure.State) (azure.Place, error) {
+	if _, err := p.hostIn(s); err != nil {
+		return azure.Place{}, err
+	}
+	return azure.ResolvePlace(s, p.host.String())
+}
+
+// hostIn is the host of the run. What was made again in its place may have an identity that is none of the run's.
+func (p *plan) hostIn(s *azure.State) (*azure.Document, error) {
+	d, found := s.Get(p.host.Key())
+	if !found || madeAt(d) != p.made {
+		return nil, fmt.Errorf("%s was removed since the run was scheduled", p.host.Name())
+	}
+	return d, nil
+}
+
+// madeAt is when a document was made, as it says.
+func madeAt(d *azure.Document) string {
+	system, _ := d.Body["systemData"].(map[string]any)
+	return textOf(system["createdAt"])
 }
 
 func (p *plan) outside(*azure.State) (azure.Place, error) { return azure.OutsidePlace(p.registry), nil }

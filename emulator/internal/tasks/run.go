@@ -23,6 +23,7 @@ type run struct {
 	*plan
 	s      *Service
 	id     azure.ResourceID
+	pass   string // by which its own registry knows that it goes on
 	begun  time.Time
 	log    *runLog
 	agent  *agent.Agent
@@ -69,7 +70,10 @@ var endings = map[string]struct{ line, mark, provisioning string }{
 
 // carryOut works at a run from its first state to its last.
 func (s *Service) carryOut(ctx context.Context, id azure.ResourceID) {
+	pass := s.letPass()
+	defer s.stopPassing(pass)
 	r, err := s.start(ctx, id)
+	r.pass = pass
 	if errors.Is(err, errBegun) {
 		return
 	}
@@ -114,6 +118,7 @@ func (s *Service) start(ctx context.Context, id azure.ResourceID) (*run, error) 
 	if r.plan, err = newPlan(s.Cloud.State(), registry, host, given["request"]); err != nil {
 		return r, err
 	}
+	r.made = textOf(given["hostMade"])
 	r.agent, err = agent.New(s.Cloud, r.place(), clientName)
 	return r, err
 }

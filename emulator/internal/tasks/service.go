@@ -23,6 +23,7 @@ type Service struct {
 	ctx     context.Context // of Run; nil before it
 	queues  map[string]*queue
 	cancels map[string]context.CancelCauseFunc // of the runs that go on, by key
+	passes  map[string]bool                    // of the runs that go on
 	changed map[string]bool                    // keys of documents since Run last looked
 	reset   bool                               // anything may have changed
 	events  []agent.Event
@@ -32,7 +33,7 @@ type Service struct {
 func New(o Options) *Service {
 	return &Service{
 		Options: o.resolve(), notice: make(chan struct{}, 1), queues: map[string]*queue{},
-		cancels: map[string]context.CancelCauseFunc{}, changed: map[string]bool{},
+		cancels: map[string]context.CancelCauseFunc{}, passes: map[string]bool{}, changed: map[string]bool{},
 	}
 }
 

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -125,7 +126,8 @@ func from(dir, name string) string {
 	return path.Join(dir, name)
 }
 
-// enter makes a directory of the workspace the whole of it: a run whose source is a part of a repository sees that part.
+// enter makes a directory of the workspace the whole of it: a run whose source is a part of a repository sees that part. Links
+// on the way are followed now, before a container runs that could change them.
 func (f *files) enter(dir string) error {
 	if dir == "" || dir == "." {
 		return nil
@@ -134,7 +136,27 @@ func (f *files) enter(dir string) error {
 	if err != nil {
 		return cause(err)
 	}
+	entered, err := realBelow(f.path(workspaceDir), dir)
+	if err != nil {
+		return errors.Join(cause(err), root.Close())
+	}
 	_ = f.workspace.Close()
-	f.workspace, f.entered = root, filepath.FromSlash(dir)
+	f.workspace, f.entered = root, entered
 	return nil
+}
+
+// realBelow is the path of a directory without links, as seen from one that it is in.
+func realBelow(above, dir string) (string, error) {
+	real, err := filepath.EvalSymlinks(filepath.Join(above, filepath.FromSlash(dir)))
+	if err != nil {
+		return "", err
+	}
+	if above, err = filepath.EvalSymlinks(above); err != nil {
+		return "", err
+	}
+	below, err := filepath.Rel(above, real)
+	if err == nil && !filepath.IsLocal(below) {
+		err = fmt.Errorf("%s leads out of the source", dir)
+	}
+	return below, err
 }

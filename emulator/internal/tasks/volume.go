@@ -87,11 +87,13 @@ func (r *run) fillVolume(v taskfile.Volume) error {
 }
 
 // volumeForm is a name that docker takes for a volume. It is no path.
-var volumeForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+var volumeForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+const maxVolumeName = 128 // bytes
 
 // volume is the directory of a volume of the run, made when it is first named.
 func (r *run) volume(volume string) (string, error) {
-	if !volumeForm.MatchString(volume) {
+	if len(volume) > maxVolumeName || !volumeForm.MatchString(volume) {
 		return "", fmt.Errorf("%q is no name of a volume; directories of the machine that runs the step cannot be mounted", volume)
 	}
 	dir := filepath.Join(r.files.path(volumesDir), volume)

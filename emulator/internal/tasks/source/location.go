@@ -106,10 +106,12 @@ func isGit(u *url.URL) bool {
 }
 
 // refName is what may name a branch, tag or commit. It is more narrow than git, and has no option and no refspec in it.
-var refName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./@=+%-]{0,250}$`)
+var refName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./@=+%-]*$`)
+
+const maxRefName = 251 // bytes
 
 func checkRef(ref string) error {
-	if ref == "" || refName.MatchString(ref) && !strings.Contains(ref, "..") {
+	if ref == "" || len(ref) <= maxRefName && refName.MatchString(ref) && !strings.Contains(ref, "..") {
 		return nil
 	}
 	return fmt.Errorf("%.200q cannot be the name of a branch, tag or commit", ref)
