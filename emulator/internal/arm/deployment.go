@@ -2,7 +2,6 @@ package arm
 
 import (
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
@@ -107,7 +106,7 @@ func deploymentRoutes() []route {
 	return routes
 }
 
-var deploymentName = regexp.MustCompile(`^[-\w._()]{1,64}$`)
+var deploymentName = formOf(`[-\w._()]{1,64}`)
 
 // deploymentID reads the ID of the deployment from a path that goes on behind it, and asks for the right to do something
 // with it.
@@ -155,7 +154,7 @@ func checkDeploymentID(id azure.ResourceID) error {
 	if !slices.ContainsFunc(deploymentScopeTypes, above.Is) {
 		return errDeploymentScope.with(above)
 	}
-	if !deploymentName.MatchString(id.Name()) {
+	if !deploymentName().MatchString(id.Name()) {
 		return errDeploymentName.with(id.Name())
 	}
 	return nil

@@ -3,7 +3,6 @@ package arm
 import (
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +63,7 @@ var (
 	errGroupHasChildren = refusal{400, "BadRequest", "The management group '%s' cannot be deleted: '%s' stands below it."}
 )
 
-var managementGroupName = regexp.MustCompile(`^[a-zA-Z0-9_().-]{0,89}[a-zA-Z0-9_()-]$`)
+var managementGroupName = formOf(`[a-zA-Z0-9_().-]{0,89}[a-zA-Z0-9_()-]`)
 
 // putManagementGroup makes or replaces a group; what PUT leaves out stays (az-cli: az account management-group create).
 func putManagementGroup(c *call) (answer, error) {
@@ -137,7 +136,7 @@ func unclaimed(c *call, id azure.ResourceID) bool {
 
 // foundGroup checks a new group, and gives it to who makes it.
 func (w *write) foundGroup() error {
-	if !managementGroupName.MatchString(w.id.Name()) {
+	if !managementGroupName().MatchString(w.id.Name()) {
 		return errGroupName.with(w.id.Name())
 	}
 	if len(w.state.OfType(azure.TypeManagementGroup)) >= maxGroups {

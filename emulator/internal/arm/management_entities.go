@@ -186,7 +186,7 @@ func checkGroupName(c *call) (answer, error) {
 	}
 	name := textAt(given, "name")
 	id, err := azure.ParseResourceID("/providers/" + azure.TypeManagementGroup + "/" + name)
-	if err != nil || !managementGroupName.MatchString(name) {
+	if err != nil || !managementGroupName().MatchString(name) {
 		return ok(map[string]any{"nameAvailable": false, "reason": "Invalid", "message": errGroupName.with(name).Message}), nil
 	}
 	if _, taken := c.find(id, c.kindOf(azure.TypeManagementGroup)); taken {

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 )
@@ -24,11 +25,16 @@ var (
 
 // The forms of names below a registry, as the API's specification has them.
 var (
-	plainName  = regexp.MustCompile(`^[a-zA-Z0-9]{5,50}$`)
-	dashedName = regexp.MustCompile(`^[a-zA-Z0-9-]{5,50}$`)
-	mapName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{5,50}$`)
-	poolName   = regexp.MustCompile(`^[a-zA-Z0-9-]{3,20}$`)
+	plainName  = formOf(`[a-zA-Z0-9]{5,50}`)
+	dashedName = formOf(`[a-zA-Z0-9-]{5,50}`)
+	mapName    = formOf(`[a-zA-Z0-9_-]{5,50}`)
+	poolName   = formOf(`[a-zA-Z0-9-]{3,20}`)
 )
+
+// formOf compiles the form of a whole text when it is first needed: counts make forms large, and most are never asked for.
+func formOf(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + pattern + `$`) })
+}
 
 // registryKinds are those of Microsoft.ContainerRegistry: the registry, and what belongs to it.
 func registryKinds() []kind {
@@ -101,10 +107,10 @@ func registryRoutes() []route {
 }
 
 // called keeps a client from giving something new a name that Azure would not take.
-func called(form *regexp.Regexp, check func(*write) error) func(*write) error {
+func called(form func() *regexp.Regexp, check func(*write) error) func(*write) error {
 	return func(w *write) error {
-		if w.old == nil && !form.MatchString(w.id.Name()) {
-			return errChildName.about("name", w.id.Name(), w.kind.name, form)
+		if w.old == nil && !form().MatchString(w.id.Name()) {
+			return errChildName.about("name", w.id.Name(), w.kind.name, form())
 		}
 		if check == nil {
 			return nil

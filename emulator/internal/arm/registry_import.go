@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
@@ -60,11 +59,6 @@ var (
 	importRepository = formOf(repositoryForm)
 	importHost       = formOf(`[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,252}[a-zA-Z0-9])?(?::[0-9]{1,5})?`)
 )
-
-// formOf compiles the form of a whole text when it is first needed: counts make them large.
-func formOf(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + pattern + `$`) })
-}
 
 // maxImportTags is how many targets one import may name.
 const maxImportTags = 50

@@ -3,7 +3,6 @@ package azure
 import (
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -77,7 +76,7 @@ type RegistryLogin struct {
 const maxContainers = 60
 
 // containerName is the form of a container's name: a DNS label.
-var containerName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+var containerName = formOf(`[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?`)
 
 // systemIdentity are the words by which the login of a group may name its system-assigned identity, besides its own ID.
 var systemIdentity = []string{"system", "[system]"}
@@ -116,7 +115,7 @@ func readContainers(p fields, member string, names map[string]bool) []ContainerS
 	var containers []ContainerSpec
 	for _, item := range items {
 		c := readContainer(item)
-		if !containerName.MatchString(c.Name) || names[c.Name] {
+		if !containerName().MatchString(c.Name) || names[c.Name] {
 			item.fail("InvalidContainerName", "name", "%.80q is no name of a container: lower case letters, digits and dashes, at most 63, and none twice", c.Name)
 		}
 		names[c.Name] = true

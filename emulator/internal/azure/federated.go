@@ -3,7 +3,6 @@ package azure
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"unicode/utf8"
 )
 
@@ -48,7 +47,7 @@ func federatedCredential(f fields) FederatedCredential {
 	return FederatedCredential{Issuer: f.text("issuer"), Subject: f.text("subject"), Audiences: f.texts("audiences")}
 }
 
-var federatedName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}$`)
+var federatedName = formOf(`[a-zA-Z0-9][a-zA-Z0-9_-]{2,119}`)
 
 // maxFederatedText bounds issuer, subject and audience, in characters.
 const maxFederatedText = 600
@@ -58,7 +57,7 @@ const maxFederatedText = 600
 func (c FederatedCredential) Problem() (member, problem string) {
 	issuer, err := url.Parse(c.Issuer)
 	switch {
-	case !federatedName.MatchString(c.Name):
+	case !federatedName().MatchString(c.Name):
 		return "name", "it has 3 to 120 letters, digits, - and _, and begins with a letter or digit"
 	case err != nil || issuer.Scheme != "https" || issuer.Host == "" || issuer.User != nil || issuer.RawQuery != "" || issuer.Fragment != "":
 		return "issuer", "it is an https URL without query and fragment"

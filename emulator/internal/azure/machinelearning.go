@@ -96,7 +96,7 @@ func EnvironmentImage(s *State, version ResourceID) (string, error) {
 }
 
 // environmentName is the short form in which az ml names the version of an environment.
-var environmentName = regexp.MustCompile(`^azureml:([A-Za-z0-9][A-Za-z0-9._-]{0,254}):([A-Za-z0-9][A-Za-z0-9._-]{0,254})$`)
+var environmentName = formOf(`azureml:([A-Za-z0-9][A-Za-z0-9._-]{0,254}):([A-Za-z0-9][A-Za-z0-9._-]{0,254})`)
 
 // environment reads the ID of an environment's version: in full, or as azureml:NAME:VERSION of the workspace.
 func (f fields) environment(name string, workspace ResourceID) ResourceID {
@@ -104,7 +104,7 @@ func (f fields) environment(name string, workspace ResourceID) ResourceID {
 	if given == "" {
 		return ResourceID{}
 	}
-	if short := environmentName.FindStringSubmatch(given); short != nil {
+	if short := environmentName().FindStringSubmatch(given); short != nil {
 		given = workspace.String() + "/environments/" + short[1] + "/versions/" + short[2]
 	}
 	id, err := ParseResourceID(strings.TrimPrefix(given, "azureml:"))
@@ -144,7 +144,7 @@ func (f fields) inputs(command string) string {
 }
 
 // isoDuration is a duration of ISO 8601 of hours, minutes and seconds.
-var isoDuration = regexp.MustCompile(`^PT(\d{1,6}H)?(\d{1,6}M)?(\d{1,6}S)?$`)
+var isoDuration = formOf(`PT(\d{1,6}H)?(\d{1,6}M)?(\d{1,6}S)?`)
 
 // duration reads a duration such as PT1H30M; a missing one is 0.
 func (f fields) duration(name string) time.Duration {
@@ -153,7 +153,7 @@ func (f fields) duration(name string) time.Duration {
 		return 0
 	}
 	d, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(given, "PT")))
-	if err != nil || !isoDuration.MatchString(given) {
+	if err != nil || !isoDuration().MatchString(given) {
 		f.fail(CodeInvalid, name, "%.40q is no duration such as PT1H30M", given)
 	}
 	return d

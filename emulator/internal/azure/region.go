@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // RegionName returns the name of a region that may be written as people do: West Europe is westeurope.
@@ -35,4 +36,9 @@ func regionsOf(home string, replications []*Document) []string {
 	}
 	slices.Sort(others)
 	return slices.Concat([]string{home}, slices.Compact(others))
+}
+
+// formOf compiles the form of a whole text when it is first needed: counts make forms large, and most are never asked for.
+func formOf(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^` + pattern + `$`) })
 }

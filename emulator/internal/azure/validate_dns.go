@@ -3,7 +3,6 @@ package azure
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,13 +13,13 @@ var reservedZones = []string{
 }
 
 // dnsLabel is one part of a domain name.
-var dnsLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
+var dnsLabel = formOf(`[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?`)
 
 // isDomain reports whether a folded name is a domain name of so many labels.
 func isDomain(name string, fewest, most int) bool {
 	labels := strings.Split(name, ".")
 	return len(name) <= 253 && len(labels) >= fewest && len(labels) <= most &&
-		!slices.ContainsFunc(labels, func(label string) bool { return !dnsLabel.MatchString(label) })
+		!slices.ContainsFunc(labels, func(label string) bool { return !dnsLabel().MatchString(label) })
 }
 
 func validateZone(_ *State, d Document) error {

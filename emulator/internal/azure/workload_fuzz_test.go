@@ -50,7 +50,7 @@ func checkGroup(t *testing.T, g ContainerGroup) {
 	var names []string
 	for _, c := range slices.Concat(g.Containers, g.InitContainers) {
 		names = append(names, c.Name)
-		if !containerName.MatchString(c.Name) || c.Image == "" || c.Memory < 0 || c.CPUs < 0 {
+		if !containerName().MatchString(c.Name) || c.Image == "" || c.Memory < 0 || c.CPUs < 0 {
 			t.Errorf("%+v", c)
 		}
 		for _, m := range c.Mounts {

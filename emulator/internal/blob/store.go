@@ -26,14 +26,14 @@ func (r Ref) String() string { return r.Account + "/" + r.Container + "/" + r.Na
 
 var (
 	accountForm   = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
-	containerForm = regexp.MustCompile(`^[a-z0-9](?:-?[a-z0-9]){2,62}$`)
+	containerForm = regexp.MustCompile(`^[a-z0-9](?:-?[a-z0-9])*$`) // of 3 to 63 characters
 )
 
 const maxName = 1024 // bytes of a blob's name
 
 // Valid reports whether Storage would take the names.
 func (r Ref) Valid() bool {
-	return accountForm.MatchString(r.Account) && containerForm.MatchString(r.Container) &&
+	return accountForm.MatchString(r.Account) && 3 <= len(r.Container) && len(r.Container) <= 63 && containerForm.MatchString(r.Container) &&
 		r.Name != "" && len(r.Name) <= maxName && utf8.ValidString(r.Name)
 }
 

@@ -2,17 +2,21 @@ package graph
 
 import (
 	"regexp"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
 
-var userName = regexp.MustCompile(`^[a-zA-Z0-9.!#^~_'-]{1,64}@[a-zA-Z0-9.-]{1,48}$`)
+// userName is the form of a userPrincipalName, compiled when it is first needed.
+var userName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9.!#^~_'-]{1,64}@[a-zA-Z0-9.-]{1,48}$`)
+})
 
 // checkUser checks the name and the password of a user. Any domain will do: the tenant verifies none.
 func checkUser(w *write) error {
-	if name, said := w.given["userPrincipalName"].(string); said && !userName.MatchString(name) {
+	if name, said := w.given["userPrincipalName"].(string); said && !userName().MatchString(name) {
 		return errValue.with("userPrincipalName", w.kind.resource, "it is a name, @ and a domain")
 	}
 	profile, said := w.given["passwordProfile"].(map[string]any)
