@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"emulator/internal/builtin/program":  nil,
 	"emulator/internal/builtin/shell":    {"emulator/internal/builtin/program"},
 	"emulator/internal/handover":         nil,
-	"emulator/internal/dockerfile":       {"emulator/internal/executor"},
+	"emulator/internal/dockerfile":       {"emulator/internal/compression", "emulator/internal/executor"},
 	"emulator/internal/blob":             nil,
 	"emulator/internal/compression":      nil,
 	"emulator/internal/odata":            nil,
@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 	"emulator/internal/graph":                       {"gate", "emulator/internal/azure", "emulator/internal/odata"},
 	"emulator/internal/vantage":                     {"emulator/internal/azure", "emulator/internal/handover"},
 	"emulator/internal/services/defender":           {"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/services/defender/inventory"},
-	"emulator/internal/services/defender/inventory": nil,
+	"emulator/internal/services/defender/inventory": {"emulator/internal/compression"},
 	"emulator/internal/services/imports":            {"emulator/internal/agent", "emulator/internal/azure"},
 	"emulator/internal/services/instances": {
 		"emulator/internal/agent", "emulator/internal/azure", "emulator/internal/executor", "emulator/internal/services/workload",

@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/compression"
 )
 
 func (s *stage) addCommand(ctx context.Context, c *instructions.AddCommand) error {
@@ -195,11 +197,11 @@ func (y *copying) extract(i item, dest string) error {
 		return err
 	}
 	defer content.Close() //nolint:errcheck // it is only read
-	plain, err := decompress(content)
+	plain, err := compression.Open(content)
 	if err != nil {
 		return err
 	}
-	defer closeStream(plain)
+	defer plain.Close() //nolint:errcheck // it is only read
 	base, err := y.to.mkdirs(dest, directory())
 	if err != nil {
 		return err
@@ -218,4 +220,20 @@ func (y *copying) extract(i item, dest string) error {
 	}
 	y.to.files += below.files
 	return err
+}
+
+// isArchive reports whether a file is a tar archive, perhaps compressed.
+func isArchive(open opener) bool {
+	content, err := open()
+	if err != nil {
+		return false
+	}
+	defer content.Close() //nolint:errcheck // it is only read
+	plain, err := compression.Open(content)
+	if err != nil {
+		return false
+	}
+	defer plain.Close() //nolint:errcheck // it is only read
+	_, err = tar.NewReader(plain).Next()
+	return err == nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 
 	"github.com/acrlocal/acrlocal/e2e/imagecase"
+	"github.com/acrlocal/acrlocal/emulator/internal/compression"
 )
 
 // FuzzBuild builds anything: there is an image, or an error. Bounds are low, so that they are met.
@@ -125,11 +126,11 @@ func FuzzExtract(f *testing.F) {
 	f.Add(zipped.Bytes(), false)
 	f.Fuzz(func(t *testing.T, content []byte, layer bool) {
 		s := &scratch{dir: t.TempDir(), limit: 1 << 20, done: t.Context().Err}
-		plain, err := decompress(bytes.NewReader(content))
+		plain, err := compression.Open(bytes.NewReader(content))
 		if err != nil {
 			return
 		}
-		defer closeStream(plain)
+		defer plain.Close() //nolint:errcheck // it is only read
 		kept, err := s.spill()
 		if err != nil {
 			t.Fatal(err)

@@ -56,7 +56,17 @@ func (l *layer) MediaType() (types.MediaType, error) { return types.DockerLayer,
 func (l *layer) Compressed() (io.ReadCloser, error) { return os.Open(l.file) }
 
 // Uncompressed implements v1.Layer.
-func (l *layer) Uncompressed() (io.ReadCloser, error) { return gunzip(l.file) }
+func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	file, err := os.Open(l.file)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := gzip.NewReader(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return section{plain, file}, nil
+}
 
 // layerWriter compresses and hashes what is written, in one pass.
 type layerWriter struct {

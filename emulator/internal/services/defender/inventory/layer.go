@@ -2,9 +2,6 @@ package inventory
 
 import (
 	"archive/tar"
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +10,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/acrlocal/acrlocal/emulator/internal/compression"
 )
 
 // reader reads the layers of one image, and counts.
@@ -40,7 +37,7 @@ func (r *reader) layer(ctx context.Context, open Layer, below *tree) (*tree, err
 		return nil, err
 	}
 	defer func() { _ = compressed.Close() }()
-	unpacked, err := unpack(compressed)
+	unpacked, err := compression.Open(compressed)
 	if err != nil {
 		return nil, err
 	}
@@ -92,29 +89,6 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return n, ErrTooLarge
 	}
 	return n, err
-}
-
-// maxWindow bounds the memory with which a layer is unpacked, in bytes; zstd lets its author choose.
-const maxWindow = 64 << 20
-
-// unpack finds out how a layer is compressed by its first bytes.
-func unpack(compressed io.Reader) (io.ReadCloser, error) {
-	peeked := bufio.NewReader(compressed)
-	begin, err := peeked.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(begin, []byte{0x1f, 0x8b}):
-		return gzip.NewReader(peeked)
-	case bytes.Equal(begin, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(peeked, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(peeked), nil
 }
 
 // maxPath is the longest path that is looked at, in bytes; Linux has none that is longer.
