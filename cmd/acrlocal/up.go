@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/acrlocal/acrlocal/emulator"
 	"github.com/acrlocal/acrlocal/gate"
@@ -43,6 +45,10 @@ type upCommand struct {
 	Verbose         bool              `help:"Log what the emulator does." short:"v"`
 }
 
+// settled is when a start is over, and what only it has needed goes back to the operating system: with a collector that waits
+// long (gcPercent), it would stay for as long as nobody asks for much.
+const settled = time.Second
+
 // Run starts the emulator and waits until it is told to stop.
 func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 	options, err := c.options(io)
@@ -68,6 +74,7 @@ func (c *upCommand) Run(ctx context.Context, io streams) (err error) {
 	if err := c.announce(ctx, e); err != nil {
 		return err
 	}
+	defer time.AfterFunc(settled, debug.FreeOSMemory).Stop()
 	<-ctx.Done()
 	return nil
 }
