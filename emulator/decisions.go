@@ -159,7 +159,7 @@ func (d logged) entry() DecisionEntry {
 		ID: d.record.ID, Type: category(q.Surface), Category: category(q.Surface), TimeGenerated: d.record.Time.UTC(),
 		OperationName: operationName(q), CallerIPAddress: q.Source.Peer.String(), CorrelationID: d.record.CorrelationID,
 		DurationMs: float64(d.record.Took.Microseconds()) / 1000, Identity: identityName(q.Credential),
-		LoginServer: q.Registry + ".azurecr.io", TenantID: azure.DevelopmentTenant, ResultType: resultType(status),
+		LoginServer: azure.LoginServer(q.Registry), TenantID: azure.DevelopmentTenant, ResultType: resultType(status),
 		ResultDescription: strconv.Itoa(status), UserAgent: d.userAgent, SourceSystem: "Azure",
 		Repository: q.Operation.Repository, Digest: d.outcome.digest, MediaType: d.outcome.mediaType, Size: d.outcome.size,
 		Verdict: decision.Verdict, Stage: step.Stage, Reason: step.Reason, Rule: step.Rule, Why: step.Why(q),

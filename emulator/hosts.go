@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
 
@@ -73,9 +74,6 @@ func (e *Emulator) rootService(path string) (service, bool) {
 	return entraService, e.entra.IsTenant(first)
 }
 
-// registryDomains are the domains of login servers: the real one, and one that browsers resolve to this machine.
-var registryDomains = []string{".azurecr.io", ".azurecr.localhost"}
-
 // parseHost finds what a host name leads to. It takes the name as a client may send it: in any case, with a port, with
 // a trailing dot. A name that only begins or ends like an emulated one leads nowhere.
 func parseHost(host string) target {
@@ -83,10 +81,8 @@ func parseHost(host string) target {
 	if s, ok := fixedHosts[name]; ok {
 		return target{service: s}
 	}
-	for _, domain := range registryDomains {
-		if labels, ok := strings.CutSuffix(name, domain); ok {
-			return loginServer(strings.Split(labels, "."))
-		}
+	if labels, ok := azure.CutRegistryDomain(name); ok {
+		return loginServer(strings.Split(labels, "."))
 	}
 	if account, ok := blobAccount(name); ok {
 		return target{service: blobService, account: account}

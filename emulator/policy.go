@@ -192,7 +192,7 @@ func (p projection) registry(s *azure.State, d azure.Document) (gate.Registry, e
 		return gate.Registry{}, err
 	}
 	projected := gate.Registry{
-		ID: d.ID.String(), Name: r.Name, LoginServer: azure.Fold(r.Name) + ".azurecr.io",
+		ID: d.ID.String(), Name: r.Name, LoginServer: azure.LoginServer(r.Name),
 		PublicAccess: r.PublicAccess, DefaultAllow: r.DefaultAllow, IPRules: r.IPRules, VirtualNetworkRules: r.VirtualNetworkRules,
 		BypassTrustedServices: r.BypassTrustedServices, BypassForTasks: r.BypassForTasks, AnonymousPull: r.AnonymousPull,
 		RefuseARMAudience: r.RefuseARMAudience, Mode: gate.RoleAssignmentMode(r.RoleAssignmentMode), Quirks: p.quirks(s, d.ID),

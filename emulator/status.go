@@ -60,7 +60,7 @@ func portOf(a net.Addr) uint16 {
 // loginServer renders a registry's login server for the way ARM was asked (design, "Host names").
 func (e *Emulator) loginServer(r *http.Request, name string) string {
 	if hostName(r.Host) == "management.azure.com" {
-		return azure.Fold(name) + ".azurecr.io"
+		return azure.LoginServer(name)
 	}
 	return e.registryHost(azure.Fold(name))
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
-	"github.com/acrlocal/acrlocal/emulator/internal/registry"
 	"github.com/acrlocal/acrlocal/emulator/internal/tasks"
 )
 
@@ -90,5 +89,5 @@ func (e *Emulator) mirror(ctx context.Context, reference string, platform v1.Pla
 // runLogin is the credential with which a run logs in to its own registry by default.
 func (e *Emulator) runLogin(ctx context.Context, id azure.ResourceID, pass string) (agent.Credential, error) {
 	token, err := e.tokens.RunToken(ctx, id.Name(), pass)
-	return agent.Credential{User: registry.RefreshTokenUser, Password: token}, err
+	return agent.RefreshToken(token), err
 }

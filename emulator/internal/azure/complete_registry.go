@@ -100,9 +100,6 @@ func (w *completion) datePolicies(d *Document) {
 	}
 }
 
-// LoginServer returns the host name of the registry of that name, which is also the audience of its tokens.
-func LoginServer(registryName string) string { return Fold(registryName) + ".azurecr.io" }
-
 // systemScopeMaps are on every registry (acr-behaviour §4.3).
 var systemScopeMaps = map[string]struct {
 	description string

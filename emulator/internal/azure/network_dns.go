@@ -54,9 +54,6 @@ func (s *State) resolve(zones map[string]ResourceID, name string, hasEndpoint bo
 	return resolution{blame: blame}
 }
 
-// registryZone is the end of the names of login servers.
-const registryZone = ".azurecr.io"
-
 // nearestZone finds the zone that a name is in, and what the name is called in it.
 func nearestZone(zones map[string]ResourceID, name string) (zone ResourceID, at string, found bool) {
 	at = "@"

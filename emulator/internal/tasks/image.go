@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -50,17 +49,10 @@ func (i *images) close() {
 	}
 }
 
-// registryDomains are the domains of login servers.
-var registryDomains = []string{".azurecr.io", ".azurecr.localhost"}
-
+// isRegistry reports whether a host is a registry of this emulator, or would be.
 func isRegistry(host string) bool {
-	host, _, _ = strings.Cut(azure.Fold(host), ":")
-	for _, domain := range registryDomains {
-		if strings.HasSuffix(host, domain) {
-			return true
-		}
-	}
-	return false
+	_, found := azure.CutRegistryDomain(host)
+	return found
 }
 
 // find returns an image: one that the run has, one of a registry of this emulator, through the gate and with the run's

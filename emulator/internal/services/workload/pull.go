@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -63,7 +62,7 @@ func (p Puller) Pull(ctx context.Context, reference string) (v1.Image, error) {
 // find finds an image: in a registry of this emulator, or else where a mirror has it.
 func (p Puller) find(ctx context.Context, ref name.Reference, reference string) (v1.Image, error) {
 	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	if p.Mirror != nil && !isLoginServer(ref.Context().RegistryStr()) {
+	if _, isRegistry := azure.CutRegistryDomain(ref.Context().RegistryStr()); p.Mirror != nil && !isRegistry {
 		return p.Mirror(ctx, reference, platform)
 	}
 	logins, err := p.login(ctx, ref)
@@ -71,12 +70,6 @@ func (p Puller) find(ctx context.Context, ref name.Reference, reference string) 
 		return nil, err
 	}
 	return p.Agent.Pull(ctx, reference, &platform, logins)
-}
-
-// isLoginServer reports whether a host is one of a registry of Azure's.
-func isLoginServer(host string) bool {
-	name, _, _ := strings.Cut(azure.Fold(host), ":")
-	return strings.HasSuffix(name, ".azurecr.io") || strings.HasSuffix(name, ".azurecr.localhost")
 }
 
 // login gets what the registry of an image is to be asked with.
