@@ -2,6 +2,8 @@ package emulator_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,5 +94,61 @@ func TestExportGivesBack(t *testing.T) {
 	}
 	if again := exported(t, emulatortest.Start(t, text), false); again != text {
 		t.Errorf("it differs when it is read again:\n%s", cmp.Diff(text, again))
+	}
+}
+
+// TestExportHidesTaskSecrets: what only listDetails tells of tasks, task runs and runs is left out, unless it is asked for. (Exports
+// once had all of it.)
+func TestExportHidesTaskSecrets(t *testing.T) {
+	e := emulatortest.Start(t, `
+resources:
+  - {type: Microsoft.ContainerRegistry/registries, name: playground, sku: {name: Standard}}
+  - type: Microsoft.ContainerRegistry/registries/webhooks
+    name: playground/hook
+    location: westeurope
+    properties: {serviceUri: "https://hooks.example/", actions: [push], customHeaders: {Authorization: sesame-0}}
+  - type: Microsoft.ContainerRegistry/registries/tasks
+    name: playground/build
+    location: westeurope
+    properties:
+      platform: {os: Linux}
+      step:
+        type: Docker
+        dockerFilePath: Dockerfile
+        contextPath: https://github.com/ada/app.git
+        contextAccessToken: sesame-1
+        arguments: [{name: KEY, value: sesame-2, isSecret: true}, {name: COLOUR, value: green}]
+      credentials: {customRegistries: {other.azurecr.io: {userName: {type: Opaque, value: sesame-3}, password: {type: Opaque, value: sesame-4}}}}
+      trigger: {sourceTriggers: [{name: s, sourceTriggerEvents: [commit], sourceRepository: {sourceControlType: Github,
+        repositoryUrl: "https://github.com/ada/app", sourceControlAuthProperties: {tokenType: PAT, token: sesame-5}}}]}
+`)
+	const registry = "/subscriptions/acac10ca-2000-4000-8000-000000000001/resourceGroups/acrlocal/providers/Microsoft.ContainerRegistry/registries/playground"
+	request := func(first, second string) map[string]any {
+		return map[string]any{
+			"type": "TaskRunRequest", "taskId": registry + "/tasks/build", "overrideTaskStepProperties": map[string]any{
+				"updateTriggerToken": first, "values": []any{map[string]any{"name": "KEY", "value": second, "isSecret": true}},
+			},
+		}
+	}
+	for path, body := range map[string]any{
+		"/scheduleRun":   request("sesame-6", "sesame-7"),
+		"/taskRuns/mine-1": map[string]any{"properties": map[string]any{"runRequest": request("sesame-8", "sesame-9")}},
+	} {
+		method := http.MethodPut
+		if path == "/scheduleRun" {
+			method = http.MethodPost
+		}
+		if err := e.ARM(t.Context(), method, registry+path, body, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := exported(t, e, false); strings.Contains(text, "sesame-") || !strings.Contains(text, "green") {
+		t.Errorf("without secrets:\n%s", text)
+	}
+	text := exported(t, e, true)
+	for n := range 10 {
+		if secret := fmt.Sprintf("sesame-%d", n); !strings.Contains(text, secret) {
+			t.Errorf("with secrets, there is no %s", secret)
+		}
 	}
 }

@@ -53,37 +53,9 @@ func taskKinds() []kind {
 	}
 }
 
-// taskSecrets are where a task or a request for a run has what only listDetails tells, below the object that has them. What is
-// below a list of arguments or values is secret if it says so.
-var (
-	taskSecrets = []string{
-		"step.contextAccessToken",
-		"trigger.sourceTriggers[].sourceRepository.sourceControlAuthProperties.token",
-		"trigger.sourceTriggers[].sourceRepository.sourceControlAuthProperties.refreshToken",
-		"credentials.customRegistries{}.userName.value", "credentials.customRegistries{}.password.value",
-	}
-	secretValues = []string{"step.arguments", "step.values", "arguments", "values", "overrideTaskStepProperties.arguments", "overrideTaskStepProperties.values"}
-)
-
-// hideSecrets takes out of a task's properties, or a request for a run, what only listDetails tells.
-func hideSecrets(object map[string]any) {
-	for _, path := range taskSecrets {
-		for _, parent := range azure.Reach(object, path) {
-			delete(parent.Object, parent.Name)
-		}
-	}
-	for _, path := range secretValues {
-		for _, item := range objectsAt(object, path) {
-			if item["isSecret"] == true {
-				delete(item, "value")
-			}
-		}
-	}
-}
-
 func showTask(_ *call, _ azure.ResourceID, body map[string]any) {
 	if properties, isObject := body["properties"].(map[string]any); isObject {
-		hideSecrets(properties)
+		azure.ConcealWork(properties)
 	}
 }
 
@@ -194,7 +166,7 @@ func asked(body map[string]any) []any {
 // showTaskRun shows how the run of a task run is doing.
 func showTaskRun(c *call, _ azure.ResourceID, body map[string]any) {
 	c.showRunOf(body)
-	hideSecrets(asObject(lookUpOnly(body, "properties.runRequest")))
+	azure.ConcealWork(asObject(lookUpOnly(body, "properties.runRequest")))
 }
 
 // taskRunStates are what provisioningState says of a task run whose run has a status; of any other the run goes on.

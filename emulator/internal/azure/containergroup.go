@@ -242,6 +242,7 @@ var secrets = map[string][]string{
 		"properties.imageRegistryCredentials[].password", "properties.volumes[].secret.*",
 		"properties.volumes[].azureFile.storageAccountKey", "properties.diagnostics.logAnalytics.workspaceKey",
 	},
+	Fold(TypeWebhook): {"properties.customHeaders"},
 }
 
 // Conceal takes what no API shows out of a body, in place.
@@ -249,6 +250,7 @@ func Conceal(resourceType string, body map[string]any) {
 	for _, path := range secrets[Fold(resourceType)] {
 		conceal(body, path)
 	}
+	concealWork(resourceType, body)
 }
 
 func conceal(value any, path string) {
