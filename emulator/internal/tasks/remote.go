@@ -18,7 +18,7 @@ func (r *run) fetchFile(ctx context.Context, address string) (d dockerfile.Downl
 	if err != nil {
 		return d, err
 	}
-	response, err := (&http.Client{Transport: byHost{r}}).Do(request)
+	response, err := (&http.Client{Transport: r.fetcher()}).Do(request)
 	if err != nil {
 		return d, err
 	}
@@ -34,18 +34,6 @@ func (r *run) fetchFile(ctx context.Context, address string) (d dockerfile.Downl
 		d.Modified = modified.In(time.UTC)
 	}
 	return d, nil
-}
-
-// byHost sends each request, also one after a redirection, by what its host allows.
-type byHost struct{ r *run }
-
-// RoundTrip sends a request.
-func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
-	transport := b.r.transport(r.URL.Hostname())
-	if transport == nil {
-		return nil, fmt.Errorf("%s is outside this emulator", r.URL.Host)
-	}
-	return transport.RoundTrip(r)
 }
 
 // clone writes the files of a repository that ADD names to a directory.

@@ -84,7 +84,7 @@ const maxRefusal = 1 << 10
 
 // archive fetches a tar archive from a server, and follows it to where it is, within the emulator.
 func (f *Fetcher) archive(ctx context.Context, u *url.URL, into *os.Root) error {
-	client := http.Client{Transport: roundTrip(f.roundTrip)}
+	client := http.Client{Transport: f}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return fmt.Errorf("unable to download remote context: %w", err)
@@ -115,13 +115,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// roundTrip is a transport of which each request is judged by its host, also those after a redirection.
-type roundTrip func(r *http.Request) (*http.Response, error)
-
-// RoundTrip sends a request.
-func (t roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
-
-func (f *Fetcher) roundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip makes a Fetcher an http.RoundTripper: each request is judged by its host, also one after a redirection.
+func (f *Fetcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	transport, err := f.transport(r.URL)
 	if err != nil {
 		return nil, err

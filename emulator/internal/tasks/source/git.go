@@ -55,7 +55,7 @@ const gitAttributes = "* -export-ignore -export-subst\n"
 func (f *Fetcher) repository(ctx context.Context, l Location, into *os.Root) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
-	g, err := f.openGit(l.URL)
+	g, err := f.openGit(ctx, l.URL)
 	if err != nil {
 		return Result{}, err
 	}
@@ -86,7 +86,7 @@ type git struct {
 	bridge  *bridge
 }
 
-func (f *Fetcher) openGit(u *url.URL) (g *git, err error) {
+func (f *Fetcher) openGit(ctx context.Context, u *url.URL) (g *git, err error) {
 	g = &git{program: f.Git}
 	if g.program == "" {
 		if g.program, err = exec.LookPath("git"); err != nil {
@@ -104,7 +104,7 @@ func (f *Fetcher) openGit(u *url.URL) (g *git, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.prepare(f.Scratch, protocol); err != nil {
+	if err := g.prepare(ctx, f.Scratch, protocol); err != nil {
 		g.close()
 		return nil, err
 	}
@@ -130,14 +130,14 @@ func (f *Fetcher) localRepository(u *url.URL) (remote string, err error) {
 }
 
 // prepare makes an empty repository and the configuration.
-func (g *git) prepare(scratch, protocol string) (err error) {
+func (g *git) prepare(ctx context.Context, scratch, protocol string) (err error) {
 	if g.dir, err = os.MkdirTemp(scratch, "git-"); err != nil {
 		return err
 	}
 	if err := os.WriteFile(g.path("config"), fmt.Appendf(nil, gitConfig, protocol), 0o600); err != nil {
 		return err
 	}
-	if err := g.run(context.Background(), nil, "init", "--quiet", "--bare", "--template=", g.path("repository")); err != nil {
+	if err := g.run(ctx, nil, "init", "--quiet", "--bare", "--template=", g.path("repository")); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(g.path("repository", "info"), 0o700); err != nil {

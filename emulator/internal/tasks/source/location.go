@@ -3,7 +3,6 @@ package source
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -115,14 +114,4 @@ func checkRef(ref string) error {
 		return nil
 	}
 	return fmt.Errorf("%.200q cannot be the name of a branch, tag or commit", ref)
-}
-
-// IsLoopback reports whether a host, a name or an address without its port, is this machine by its own form: names are not looked up.
-func IsLoopback(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
 }
