@@ -60,6 +60,9 @@ func ReadTrainingJob(d Document) (TrainingJob, error) {
 	if j.Environment.IsZero() {
 		f.fail(CodeInvalid, "environmentId", "a command job has an environment, whose image it runs in")
 	}
+	if above, _ := j.Compute.Parent(); !j.Compute.IsZero() && (!j.Compute.Is(TypeMachineLearningNode) || above.Key() != workspace.Key()) {
+		f.fail(CodeInvalid, "computeId", "%.300q is no compute of the workspace %s", j.Compute, workspace.Name())
+	}
 	return j, f.err()
 }
 
@@ -98,7 +101,8 @@ func EnvironmentImage(s *State, version ResourceID) (string, error) {
 // environmentName is the short form in which az ml names the version of an environment.
 var environmentName = formOf(`azureml:([A-Za-z0-9][A-Za-z0-9._-]{0,254}):([A-Za-z0-9][A-Za-z0-9._-]{0,254})`)
 
-// environment reads the ID of an environment's version: in full, or as azureml:NAME:VERSION of the workspace.
+// environment reads the ID of an environment's version: in full, or as azureml:NAME:VERSION. It is one of the workspace, as the
+// compute of a job is: who may write a job there need not have any right elsewhere.
 func (f fields) environment(name string, workspace ResourceID) ResourceID {
 	given := f.text(name)
 	if given == "" {
@@ -108,8 +112,8 @@ func (f fields) environment(name string, workspace ResourceID) ResourceID {
 		given = workspace.String() + "/environments/" + short[1] + "/versions/" + short[2]
 	}
 	id, err := ParseResourceID(strings.TrimPrefix(given, "azureml:"))
-	if err != nil || !id.Is(TypeEnvironmentVersion) {
-		f.fail(CodeInvalid, name, "%.300q is no version of an environment, such as azureml:NAME:VERSION", given)
+	if err != nil || !id.Is(TypeEnvironmentVersion) || !workspace.Contains(id) {
+		f.fail(CodeInvalid, name, "%.300q is no version of an environment of the workspace %s, such as azureml:NAME:VERSION", given, workspace.Name())
 	}
 	return id
 }
