@@ -20,6 +20,7 @@ func TestBench(t *testing.T) {
 	measureSeed(t, &r)
 	measureWrites(t, &r)
 	measureLists(t, &r)
+	measureWork(t, &r)
 	measureAz(t, &r, others)
 
 	e := emulate(t, t.TempDir())
