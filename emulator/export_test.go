@@ -131,7 +131,7 @@ resources:
 		}
 	}
 	for path, body := range map[string]any{
-		"/scheduleRun":   request("sesame-6", "sesame-7"),
+		"/scheduleRun":     request("sesame-6", "sesame-7"),
 		"/taskRuns/mine-1": map[string]any{"properties": map[string]any{"runRequest": request("sesame-8", "sesame-9")}},
 	} {
 		method := http.MethodPut
