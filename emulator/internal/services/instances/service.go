@@ -2,8 +2,9 @@ package instances
 
 import (
 	"context"
+	"maps"
 	"reflect"
-	"strings"
+	"slices"
 	"sync"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
@@ -19,42 +20,22 @@ type Service struct {
 	options Options
 	running sync.WaitGroup // the groups that are under way
 
+	changes *workload.Changes
+
 	mu     sync.Mutex
 	work   context.Context // that of Run; nil before
 	groups map[string]*group
-
-	told sync.Mutex
-	keys map[string]bool // of groups that may have changed
-	all  bool            // or any of them
-	wake chan struct{}
 }
 
 // New makes the service. Nothing runs before Run.
 func New(o Options) *Service {
-	return &Service{options: o, groups: map[string]*group{}, keys: map[string]bool{}, wake: make(chan struct{}, 1)}
+	return &Service{
+		options: o, groups: map[string]*group{}, changes: workload.NewChanges("/" + azure.Fold(azure.TypeContainerGroup) + "/"),
+	}
 }
-
-// groupSegment is what the keys of container groups have in them.
-var groupSegment = "/" + azure.Fold(azure.TypeContainerGroup) + "/"
 
 // Changed takes note of groups among the documents that changed.
-func (s *Service) Changed(keys []string) {
-	s.told.Lock()
-	defer s.told.Unlock()
-	s.all = s.all || keys == nil
-	for _, key := range keys {
-		if strings.Contains(key, groupSegment) {
-			s.keys[key] = true
-		}
-	}
-	if !s.all && len(s.keys) == 0 {
-		return
-	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *Service) Changed(keys []string) { s.changes.Note(keys) }
 
 // Happened is of no interest to container groups, which pull when they begin.
 func (s *Service) Happened(agent.Event) {}
@@ -64,44 +45,22 @@ func (s *Service) Run(ctx context.Context) {
 	s.mu.Lock()
 	s.work = ctx
 	s.mu.Unlock()
-	s.Changed(nil)
-	for {
-		select {
-		case <-s.wake:
-			for _, key := range s.noted() {
-				s.follow(key)
-			}
-		case <-ctx.Done():
-			s.mu.Lock()
-			s.work = nil
-			s.mu.Unlock()
-			s.running.Wait()
-			return
-		}
-	}
+	s.changes.Note(nil)
+	s.changes.Follow(ctx, s.known, func(key string) { s.follow(key) })
+	s.mu.Lock()
+	s.work = nil
+	s.mu.Unlock()
+	s.running.Wait()
 }
 
-// noted takes the keys that are to be looked at: of all groups that there are or were, if any may have changed.
-func (s *Service) noted() []string {
-	s.told.Lock()
-	keys, all := s.keys, s.all
-	s.keys, s.all = map[string]bool{}, false
-	s.told.Unlock()
-	if all {
-		for _, d := range s.options.Cloud.State().OfType(azure.TypeContainerGroup) {
-			keys[d.ID.Key()] = true
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for key := range s.groups {
-			keys[key] = true
-		}
+// known are the keys of all groups that there are or were.
+func (s *Service) known() (keys []string) {
+	for _, d := range s.options.Cloud.State().OfType(azure.TypeContainerGroup) {
+		keys = append(keys, d.ID.Key())
 	}
-	var list []string
-	for key := range keys {
-		list = append(list, key)
-	}
-	return list
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.AppendSeq(keys, maps.Keys(s.groups))
 }
 
 // follow makes a group what its document says now, and returns it; nil if nothing is to run. It waits for nothing.

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
@@ -17,45 +18,24 @@ type Service struct {
 	options workload.Options
 	running sync.WaitGroup // what is under way
 
+	changes *workload.Changes
+
 	mu          sync.Mutex
 	work        context.Context // that of Run; nil before
 	jobs        map[string]*job
 	deployments map[string]*deployment
-
-	told sync.Mutex
-	keys map[string]bool // of what may have changed
-	all  bool            // or anything
-	wake chan struct{}
 }
 
 // New makes the service. Nothing runs before Run.
 func New(o workload.Options) *Service {
-	return &Service{
-		options: o, jobs: map[string]*job{}, deployments: map[string]*deployment{}, keys: map[string]bool{}, wake: make(chan struct{}, 1),
-	}
+	return &Service{options: o, jobs: map[string]*job{}, deployments: map[string]*deployment{}, changes: workload.NewChanges(namespace)}
 }
 
 // namespace is what the keys of all resources of Machine Learning have in them.
 const namespace = "/microsoft.machinelearningservices/"
 
 // Changed takes note of jobs and deployments among the documents that changed.
-func (s *Service) Changed(keys []string) {
-	s.told.Lock()
-	defer s.told.Unlock()
-	s.all = s.all || keys == nil
-	for _, key := range keys {
-		if strings.Contains(key, namespace) {
-			s.keys[key] = true
-		}
-	}
-	if !s.all && len(s.keys) == 0 {
-		return
-	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *Service) Changed(keys []string) { s.changes.Note(keys) }
 
 // Happened is of no interest to Machine Learning.
 func (s *Service) Happened(agent.Event) {}
@@ -67,50 +47,25 @@ func (s *Service) Run(ctx context.Context) {
 	s.work = ctx
 	s.mu.Unlock()
 	s.interrupted(ctx)
-	s.Changed(nil)
-	for {
-		select {
-		case <-s.wake:
-			for _, key := range s.noted() {
-				s.follow(key)
-			}
-		case <-ctx.Done():
-			s.mu.Lock()
-			s.work = nil
-			s.mu.Unlock()
-			s.running.Wait()
-			return
-		}
-	}
+	s.changes.Note(nil)
+	s.changes.Follow(ctx, s.known, s.follow)
+	s.mu.Lock()
+	s.work = nil
+	s.mu.Unlock()
+	s.running.Wait()
 }
 
-// noted takes the keys that are to be looked at.
-func (s *Service) noted() []string {
-	s.told.Lock()
-	keys, all := s.keys, s.all
-	s.keys, s.all = map[string]bool{}, false
-	s.told.Unlock()
-	if all {
-		state := s.options.Cloud.State()
-		for _, kind := range []string{azure.TypeTrainingJob, azure.TypeOnlineDeployment} {
-			for _, d := range state.OfType(kind) {
-				keys[d.ID.Key()] = true
-			}
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for key := range s.jobs {
-			keys[key] = true
-		}
-		for key := range s.deployments {
-			keys[key] = true
+// known are the keys of all jobs and deployments that there are or were.
+func (s *Service) known() (keys []string) {
+	state := s.options.Cloud.State()
+	for _, kind := range []string{azure.TypeTrainingJob, azure.TypeOnlineDeployment} {
+		for _, d := range state.OfType(kind) {
+			keys = append(keys, d.ID.Key())
 		}
 	}
-	var list []string
-	for key := range keys {
-		list = append(list, key)
-	}
-	return list
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.AppendSeq(slices.AppendSeq(keys, maps.Keys(s.jobs)), maps.Keys(s.deployments))
 }
 
 // follow makes a job or a deployment what its document says now. It waits for nothing.
