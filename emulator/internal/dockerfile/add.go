@@ -100,7 +100,7 @@ func (y *copying) clone(ctx context.Context, repository string, keep bool) ([]it
 	if !keep {
 		patterns = []string{".git"}
 	}
-	files, err := scanContext(root, patterns, y.Limits)
+	files, err := scanContext(y.scratch.done, root, patterns, y.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -211,14 +211,14 @@ func (y *copying) extract(i item, dest string) error {
 		return err
 	}
 	below := treeAt(y.to.at(base))
-	u := unpacking{tree: below, limits: y.Limits, own: map[string]bool{}, content: func(_ *tar.Header, r io.Reader) (opener, error) { return s.add(r) }}
+	u := unpacking{tree: below, limits: y.Limits, done: y.scratch.done, own: map[string]bool{}, content: func(_ *tar.Header, r io.Reader) (opener, error) { return s.add(r) }}
 	err = errors.Join(u.all(plain), s.Close())
 	for name := range below.changed {
 		whole := clean(path.Join(base, name))
 		y.to.opaque[whole] = below.opaque[name] && !y.to.changed[whole]
 		y.to.changed[whole] = true
 	}
-	y.to.files += below.files
+	y.to.files, y.to.described = y.to.files+below.files, y.to.described+below.described
 	return err
 }
 

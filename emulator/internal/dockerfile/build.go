@@ -31,6 +31,9 @@ type build struct {
 	foreign map[string]*foreign
 	// clones are the repositories that ADD reads, to be closed.
 	clones []*os.Root
+	// expanded is what the words came to, in bytes, and nodes how many files all trees have together.
+	expanded int
+	nodes    int
 	// unread are the arguments that were given and are not asked for yet.
 	unread map[string]bool
 	// bases are what the stages are based on, by number; planned are those that the target is known to need.
@@ -144,7 +147,7 @@ func (b *build) read() error {
 		if patterns, err = ignored(b.Context, b.Dockerfile); err != nil {
 			return err
 		}
-		if b.files, err = scanContext(b.Context, patterns, b.Limits, b.Dockerfile, ".dockerignore"); err != nil {
+		if b.files, err = scanContext(b.scratch.done, b.Context, patterns, b.Limits, b.Dockerfile, ".dockerignore"); err != nil {
 			return fmt.Errorf("error checking context: %w", err)
 		}
 		b.progress.context(b.files.size)

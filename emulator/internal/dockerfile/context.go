@@ -24,6 +24,8 @@ type scan struct {
 	root   *os.Root
 	ignore *patternmatcher.PatternMatcher
 	limits Limits
+	// done returns why nothing more is to be read, if so.
+	done func() error
 	// size is what the context would be as an archive. Docker sends the files in sent even if they are ignored.
 	size  int64
 	sent  []string
@@ -31,16 +33,22 @@ type scan struct {
 }
 
 // scanContext reads the context but for what .dockerignore names.
-func scanContext(root *os.Root, ignore []string, limits Limits, sent ...string) (*scan, error) {
+func scanContext(done func() error, root *os.Root, ignore []string, limits Limits, sent ...string) (*scan, error) {
 	matcher, err := patternmatcher.New(ignore)
 	if err != nil {
 		return nil, fmt.Errorf(".dockerignore: %w", err)
 	}
-	s := &scan{tree: newTree(), root: root, ignore: matcher, limits: limits, size: 2 * blockSize, sent: sent, links: map[fileID]*inode{}}
+	if n := len(ignore); n > maxPatterns {
+		return nil, limitError("patterns in .dockerignore", maxPatterns)
+	}
+	s := &scan{tree: newTree(), root: root, ignore: matcher, limits: limits, done: done, size: 2 * blockSize, sent: sent, links: map[fileID]*inode{}}
 	return s, s.directory(".", patternmatcher.MatchInfo{})
 }
 
 const blockSize = 512
+
+// maxPatterns is how many patterns a .dockerignore may have: every file is compared with every one.
+const maxPatterns = 5000
 
 // directory reads what is in a directory.
 func (s *scan) directory(dir string, parent patternmatcher.MatchInfo) error {
@@ -49,6 +57,9 @@ func (s *scan) directory(dir string, parent patternmatcher.MatchInfo) error {
 		return err
 	}
 	for _, entry := range entries {
+		if err := s.done(); err != nil {
+			return err
+		}
 		name := path.Join(dir, entry.Name())
 		skip, info, err := s.ignore.MatchesUsingParentResults(name, parent)
 		if err != nil {

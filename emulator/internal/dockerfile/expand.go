@@ -171,8 +171,14 @@ func (b *build) word(word string, variables map[string]string, raw bool) (string
 	if err == nil && (values.left < 0 || len(expanded) > b.Limits.Word) {
 		return "", fmt.Errorf("failed to process %.100q: %w", word, limitError("bytes in an expanded word", int64(b.Limits.Word)))
 	}
+	if b.expanded += len(expanded); err == nil && b.expanded > maxExpanded {
+		return "", limitError("bytes in all words of a build", maxExpanded)
+	}
 	return expanded, err
 }
+
+// maxExpanded is what all words of a build may come to, in bytes: one line may have a hundred thousand words.
+const maxExpanded = 8 << 20
 
 // replacement is how an expansion that may multiply begins: ${name//pattern/replacement}.
 var replacement = regexp.MustCompile(`\$\{\w+//`)

@@ -75,7 +75,7 @@ func FuzzIgnore(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer root.Close() //nolint:errcheck // it is only read
-		s, err := scanContext(root, patterns, Limits{Files: 100, Bytes: 1 << 20})
+		s, err := scanContext(t.Context().Err, root, patterns, Limits{Files: 100, Bytes: 1 << 20})
 		if err != nil {
 			return
 		}
@@ -137,6 +137,7 @@ func FuzzExtract(f *testing.F) {
 		}
 		defer kept.Close() //nolint:errcheck // it is in the test's directory
 		u := unpacking{
+			done: t.Context().Err,
 			tree: newTree(), limits: Limits{Files: 100, Bytes: 1 << 20}, layer: layer, own: map[string]bool{},
 			content: func(_ *tar.Header, r io.Reader) (opener, error) { return kept.add(r) },
 		}

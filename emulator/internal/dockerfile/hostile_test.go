@@ -85,6 +85,11 @@ func TestLimits(t *testing.T) {
 	for i := range many {
 		many[i] = &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprint(i)}
 	}
+	deep := &tar.Header{Typeflag: tar.TypeReg, Name: strings.Repeat("a/", 100_000) + "a"}
+	attributed := make([]*tar.Header, 140)
+	for i := range attributed {
+		attributed[i] = &tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprint(i), PAXRecords: map[string]string{xattrRecord + "user.a": strings.Repeat("a", 1_000_000)}}
+	}
 	doubling := "FROM scratch\nENV A=0123456789\n" + strings.Repeat("ENV A=$A$A\n", 40)
 	for name, test := range map[string]struct {
 		dockerfile string
@@ -105,6 +110,13 @@ func TestLimits(t *testing.T) {
 		"many bombs":            {"FROM scratch\n" + strings.Repeat("ADD a /\n", 20), map[string]string{"a": zipped(t, &tar.Header{Typeflag: tar.TypeReg, Name: "f", Size: 900_000})}, Limits{Bytes: 1 << 20}, "bytes in the files of a build"},
 		"bomb of headers":       {"FROM scratch\nADD a /", map[string]string{"a": zipped(t, many...)}, Limits{Bytes: 20_000}, "bytes in an archive"},
 		"files in an archive":   {"FROM scratch\nADD a /", map[string]string{"a": zipped(t, many...)}, Limits{Files: 50}, "files in an image"},
+		"words of one line":     {"FROM scratch\nENV A=" + strings.Repeat("a", 60_000) + "\nENV" + strings.Repeat(" \\\nB=$A", 60_000), nil, Limits{}, "bytes in all words"},
+		"a shell in every line": {"FROM scratch\nSHELL [\"" + strings.Repeat("a", 60_000) + "\"]\n" + strings.Repeat("ENV a=b\n", 200), nil, Limits{}, "bytes in the configuration"},
+		"deep WORKDIR":          {"FROM scratch\nWORKDIR " + strings.Repeat("a/", 30_000), nil, Limits{}, "directories within each other"},
+		"deep archive":          {"FROM scratch\nADD a /", map[string]string{"a": zipped(t, deep)}, Limits{}, "directories within each other"},
+		"attributes":            {"FROM scratch\nADD a /", map[string]string{"a": zipped(t, attributed...)}, Limits{}, "bytes in the names and attributes"},
+		"patterns":              {"FROM scratch", map[string]string{".dockerignore": strings.Repeat("!**/a*b\n", 10_000)}, Limits{}, "patterns in .dockerignore"},
+		"trees":                 {"FROM scratch AS s\nCOPY . /\n" + strings.Repeat("FROM s AS s\nWORKDIR /x\n", 20), map[string]string{"a": "", "b": "", "c": ""}, Limits{Files: 8}, "files in all stages"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"Dockerfile": test.dockerfile}

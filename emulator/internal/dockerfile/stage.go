@@ -240,8 +240,14 @@ func (s *stage) append(made step, comment string) error {
 		return err
 	}
 	s.id = configDigest(raw)
+	if len(raw) > maxConfig {
+		return limitError("bytes in the configuration of an image", maxConfig)
+	}
 	return nil
 }
+
+// maxConfig is the size of an image's configuration, in bytes. It is written anew after each instruction.
+const maxConfig = 8 << 20
 
 // digestOf is a SHA-256 in hexadecimal over several texts.
 func digestOf(texts ...string) string {
@@ -252,6 +258,17 @@ func digestOf(texts ...string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// grow counts the files of one more tree.
+func (b *build) grow(t *tree) error {
+	if b.nodes += t.files; b.nodes > treesOfFiles*b.Limits.Files {
+		return limitError("files in all stages", int64(treesOfFiles*b.Limits.Files))
+	}
+	return nil
+}
+
+// treesOfFiles is how often the files that one image may have may be there in all stages together.
+const treesOfFiles = 3
+
 // tree is the file system of the stage.
 func (s *stage) tree() (*tree, error) {
 	if s.fs != nil {
@@ -261,6 +278,7 @@ func (s *stage) tree() (*tree, error) {
 	if s.parent != nil && len(s.parent.layers) == len(s.layers) {
 		if s.fs, err = s.parent.tree(); err == nil {
 			s.fs = s.fs.clone()
+			err = s.grow(s.fs)
 		}
 		return s.fs, err
 	}

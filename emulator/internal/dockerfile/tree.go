@@ -55,7 +55,17 @@ type tree struct {
 	// opaque are the directories among them that have taken the place of something else.
 	opaque map[string]bool
 	files  int
+	// described is how many bytes the names and attributes had of what was unpacked: they are kept in memory.
+	described int64
 }
+
+// The bounds of a tree, as of a path on Linux: bytes, and directories within each other; and of all that archives say of
+// files, in bytes.
+const (
+	maxPath      = 4096
+	maxDepth     = 256
+	maxDescribed = 128 << 20
+)
 
 func newTree() *tree { return treeAt(&node{inode: directory(), children: map[string]*node{}}) }
 
@@ -70,7 +80,7 @@ func (t *tree) settle() { t.changed, t.opaque = map[string]bool{}, map[string]bo
 // clone returns a copy that shares nothing but what never changes.
 func (t *tree) clone() *tree {
 	c := treeAt(t.root.clone())
-	c.files = t.files
+	c.files, c.described = t.files, t.described
 	return c
 }
 
@@ -95,6 +105,9 @@ func (t *tree) resolve(name string, last bool) (string, error) {
 	done := ""
 	for links := 0; len(rest) > 0; {
 		next := clean(path.Join(done, rest[0]))
+		if len(next) > maxPath || len(rest)+strings.Count(done, "/") > maxDepth {
+			return "", fmt.Errorf("%.100s: %w", name, limitError("directories within each other, or a longer path", maxDepth))
+		}
 		rest = rest[1:]
 		n := t.at(next)
 		if n == nil || n.kind != tar.TypeSymlink || len(rest) == 0 && !last {

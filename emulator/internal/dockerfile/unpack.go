@@ -19,6 +19,8 @@ type opener func() (io.ReadCloser, error)
 type unpacking struct {
 	*tree
 	limits Limits
+	// done returns why nothing more is to be read, if so.
+	done func() error
 	// content keeps the content of the file that the archive stands at.
 	content func(h *tar.Header, archive io.Reader) (opener, error)
 	// layer says that names with .wh. take away what is below.
@@ -36,7 +38,7 @@ func (b *build) treeOf(layers []v1.Layer) (*tree, error) {
 		}
 	}
 	t.settle()
-	return t, nil
+	return t, b.grow(t)
 }
 
 // apply puts a layer on a tree. The files stay in the layer until the first of them is read.
@@ -47,7 +49,7 @@ func (b *build) apply(t *tree, l v1.Layer) error {
 	}
 	defer stream.Close() //nolint:errcheck // it is only read
 	kept := &contents{layer: l, scratch: b.scratch}
-	u := unpacking{tree: t, limits: b.Limits, content: kept.next, layer: true, own: map[string]bool{}}
+	u := unpacking{tree: t, limits: b.Limits, done: b.scratch.done, content: kept.next, layer: true, own: map[string]bool{}}
 	if err := u.all(stream); err != nil {
 		return err
 	}
@@ -63,7 +65,7 @@ func (u *unpacking) all(stream io.Reader) error {
 	for {
 		header, err := archive.Next()
 		if err == nil {
-			err = u.entry(header, archive)
+			err = errors.Join(u.done(), u.entry(header, archive))
 		} else if errors.Is(err, io.EOF) {
 			err, header = nil, nil
 		}
@@ -72,6 +74,8 @@ func (u *unpacking) all(stream io.Reader) error {
 			return limitError("bytes in an archive", u.limits.Bytes)
 		case u.files > u.limits.Files:
 			return limitError("files in an image", int64(u.limits.Files))
+		case u.described > maxDescribed:
+			return limitError("bytes in the names and attributes of files", maxDescribed)
 		case err != nil || header == nil:
 			return err
 		}
@@ -82,6 +86,10 @@ func (u *unpacking) all(stream io.Reader) error {
 func (u *unpacking) entry(h *tar.Header, archive io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
+	}
+	u.described += int64(len(h.Name) + len(h.Linkname))
+	for key, value := range h.PAXRecords {
+		u.described += int64(len(key) + len(value))
 	}
 	dir, base := path.Split(clean(h.Name))
 	dir, err := u.mkdirs(dir, directory())
