@@ -43,6 +43,7 @@ func (f failure) of(r Request, args ...any) *Error { return f.at(r, r.Target.Str
 var (
 	errRefused     = failure{http.StatusBadRequest, "InvalidParameters", "Invalid message %s %s %s"}
 	errExists      = failure{http.StatusConflict, "Conflict", "%[3]s Tag %[3]s already exists in target registry."}
+	errGone        = failure{http.StatusNotFound, "ResourceNotFound", "was removed before the image was imported."}
 	errOutside     = failure{http.StatusBadRequest, "InvalidParameters", "%s."}
 	errTooMany     = failure{http.StatusBadRequest, "InvalidParameters", "The image %s has more than %d manifests, which is more than can be imported at once."}
 	errUnsupported = failure{http.StatusBadRequest, "InvalidParameters", "The manifest %s has the media type '%s', which cannot be imported."}

@@ -155,6 +155,9 @@ func (s *Service) copy(ctx context.Context, r Request) error {
 		return err
 	}
 	defer worker.Close()
+	if err := s.checkThere(r); err != nil {
+		return err
+	}
 	t, err := s.open(ctx, worker, r)
 	if err != nil {
 		return err

@@ -163,3 +163,51 @@ func TestProgress(t *testing.T) {
 	}
 	(&progress{tell: func(int) { t.Error("of nothing there is no part") }}).arrived(0)
 }
+
+// TestReborn: an import that waits while one of its registries is removed does nothing, whoever has the name meanwhile. (The service
+// once read, and wrote, what somebody else had made under that name.)
+func TestReborn(t *testing.T) {
+	document := func(id string) azure.Document {
+		return azure.Document{ID: azure.MustParseResourceID(id), Body: map[string]any{"id": id}}
+	}
+	sourceID := strings.Replace(targetID, "/target", "/source", 1)
+	elsewhere := strings.NewReplacer("/rg/", "/other/")
+	for name, c := range map[string]struct {
+		change azure.Change
+		want   string
+	}{
+		"nothing happens": {want: "nobody has an identity here"},
+		"the source": {
+			azure.Change{Delete: []string{azure.Fold(sourceID)}, Put: []azure.Document{document(elsewhere.Replace(sourceID))}},
+			sourceID + " was removed before the image was imported.",
+		},
+		"the target": {azure.Change{Delete: []string{azure.Fold(targetID)}}, targetID + " was removed before the image was imported."},
+	} {
+		world := &cloud{now: time.Now()}
+		s := New(world, nil)
+		ended := make(chan error, 1)
+		r := request(1, func(err error) { ended <- err })
+		r.Host, r.Source = "", azure.MustParseResourceID(sourceID)
+		change := func(made azure.Change) {
+			if err := world.Update(t.Context(), func(*azure.State) (azure.Change, error) { return made, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		change(azure.Change{Put: []azure.Document{document(sourceID), document(targetID)}})
+		if err := s.Start(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if name == "the target" { // what is below it goes with it, and it may be made again at the same place
+			c.change.Delete = append(c.change.Delete, world.State().OfType(azure.TypeImport)[0].ID.Key())
+		}
+		change(c.change)
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { s.Run(ctx); close(over) }()
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+		cancel()
+		<-over
+	}
+}

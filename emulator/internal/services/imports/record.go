@@ -32,6 +32,20 @@ func (s *Service) remember(ctx context.Context, r Request) error {
 	})
 }
 
+// checkThere refuses an import whose registries are not those of which it was checked who may import: one of the same name may be
+// somebody else's. A target that was made again has no record of the import.
+func (s *Service) checkThere(r Request) error {
+	state := s.cloud.State()
+	id, err := r.record()
+	if _, there := state.Get(id.Key()); err != nil || !there {
+		return errGone.of(r)
+	}
+	if _, there := state.Get(r.Source.Key()); !there && !r.Source.IsZero() {
+		return errGone.at(r, r.Source.String())
+	}
+	return nil
+}
+
 // forget takes an import off the record. That it stays there does no harm: whoever asks was told already.
 func (s *Service) forget(ctx context.Context, r Request) {
 	_ = s.cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
