@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -191,6 +192,53 @@ func TestPlaceGone(t *testing.T) {
 	gone := func(*azure.State) (azure.Place, error) { return azure.Place{}, errors.New("the task is gone") }
 	if err := s.agent(t, gone).Login(t.Context(), "myregistry.azurecr.io", Credential{}); err == nil || !strings.Contains(err.Error(), "the task is gone") {
 		t.Error(err)
+	}
+}
+
+// TestHostilePull pulls images that somebody made to harm: a configuration that would fill the memory is not asked for, and
+// neither is a layer that is said to be elsewhere.
+func TestHostilePull(t *testing.T) {
+	const digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	manifest := func(size int, urls string) string {
+		return fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json",
+			"config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":%d,"digest":%q},
+			"layers":[{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","size":1,"digest":%q,"urls":[%s]}]}`, size, digest, digest, urls)
+	}
+	var asked sync.Map
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked.Store(r.URL.Path, true) }))
+	defer elsewhere.Close()
+	manifests := map[string]string{
+		"/v2/large/manifests/v1": manifest(1<<30, ""), "/v2/foreign/manifests/v1": manifest(2, strconv.Quote(elsewhere.URL+"/layer")),
+	}
+	s := newStub(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.URL.Path, true)
+		if said, known := manifests[r.URL.Path]; known {
+			w.Header().Set("Content-Type", "application/vnd.docker.distribution.manifest.v2+json")
+			_, _ = io.WriteString(w, said)
+		} else if r.URL.Path != "/v2/" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	a := s.agent(t, somewhere)
+	if _, err := a.Pull(t.Context(), "myregistry.azurecr.io/large:v1", nil, nil); err == nil || !strings.Contains(err.Error(), "configuration has 1073741824 bytes") {
+		t.Error(err)
+	}
+	if _, is := asked.Load("/v2/large/blobs/" + digest); is {
+		t.Error("the configuration was read")
+	}
+	image, err := a.Pull(t.Context(), "myregistry.azurecr.io/foreign:v1", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := image.Layers()
+	if err != nil || len(layers) != 1 {
+		t.Fatal(layers, err)
+	}
+	if _, err := layers[0].Compressed(); err == nil {
+		t.Error("a layer that is elsewhere was read")
+	}
+	if _, is := asked.Load("/layer"); is {
+		t.Error("somebody else was asked for a layer")
 	}
 }
 

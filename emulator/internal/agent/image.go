@@ -51,7 +51,22 @@ func (a *Agent) Pull(ctx context.Context, reference string, platform *v1.Platfor
 	if err != nil {
 		return nil, PullError(ref, err)
 	}
+	manifest, err := image.Manifest()
+	if err != nil {
+		return nil, PullError(ref, err)
+	}
+	if size := manifest.Config.Size; size > maxConfig {
+		return nil, &DaemonError{Method: "Get", URL: urlOf(ref, "blobs", manifest.Config.Digest.String()), Message: fmt.Sprintf("the configuration has %d bytes, at most %d are read", size, maxConfig)}
+	}
 	return image, nil
+}
+
+// maxConfig is the largest configuration of an image that is pulled, in bytes: it is anybody's, and read into memory.
+const maxConfig = 8 << 20
+
+// urlOf is the address of something in a registry.
+func urlOf(ref name.Reference, kind, id string) string {
+	return fmt.Sprintf("https://%s/v2/%s/%s/%s", ref.Context().RegistryStr(), ref.Context().RepositoryStr(), kind, id)
 }
 
 // DaemonError is a registry's refusal in the words of the Docker engine, which several services of Azure show
@@ -96,8 +111,7 @@ func PullError(ref name.Reference, err error) error {
 	if code == string(transport.ManifestUnknownErrorCode) || code == string(transport.NameUnknownErrorCode) {
 		return &NotFoundError{Reference: ref.Name(), Message: message}
 	}
-	at := fmt.Sprintf("https://%s/v2/%s/manifests/%s", ref.Context().RegistryStr(), ref.Context().RepositoryStr(), ref.Identifier())
-	return &DaemonError{Method: "Head", URL: at, Code: code, Message: message}
+	return &DaemonError{Method: "Head", URL: urlOf(ref, "manifests", ref.Identifier()), Code: code, Message: message}
 }
 
 // Push pushes an image or an index, with all that it needs. A refusal is in the engine's words, which name no request.
