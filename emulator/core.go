@@ -27,7 +27,7 @@ type core struct {
 	// swapped is told of each new snapshot.
 	swapped func(*gate.Snapshot)
 	// removed is told of registries that a change took away, after it took effect.
-	removed func(name string)
+	removed func(id azure.ResourceID)
 	// changed is told of the keys of each change after it took effect; nil means all of them.
 	changed func(keys []string)
 }
@@ -181,7 +181,7 @@ func (c *core) sweep(old, next *world, change azure.Change) {
 		before, was := old.state.Get(key)
 		_, still := next.state.Get(key)
 		if was && !still && before.Is(registryType) {
-			c.removed(azure.Fold(before.ID.Name()))
+			c.removed(before.ID)
 		}
 	}
 }

@@ -137,9 +137,10 @@ func (e *Emulator) openServices() error {
 	e.closers = append(e.closers, e.proxy)
 	e.core.projection = projection{quirks: quirksOf(e.options.Behavior), services: servicesOf}
 	e.core.swapped, e.core.changed = e.gate.Swap, e.changed
-	e.core.removed = func(name string) {
-		if err := e.content.remove(context.Background(), name); err != nil {
-			e.options.Logger.Error("remove content", "registry", name, "error", err)
+	e.core.removed = func(id azure.ResourceID) {
+		e.tasks.Forget(id)
+		if err := e.content.remove(context.Background(), azure.Fold(id.Name())); err != nil {
+			e.options.Logger.Error("remove content", "registry", id, "error", err)
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ func testCore(t testing.TB, documents []azure.Document) *core {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	c := &core{store: db, projection: testProjection(), swapped: func(*gate.Snapshot) {}, removed: func(string) {}, changed: func([]string) {}}
+	c := &core{store: db, projection: testProjection(), swapped: func(*gate.Snapshot) {}, removed: func(azure.ResourceID) {}, changed: func([]string) {}}
 	if err := c.replace(t.Context(), documents); err != nil {
 		t.Fatal(err)
 	}

@@ -195,6 +195,53 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// TestParts: blocks that nobody puts in order are files, also empty ones, and bounded. (There once was no bound on those of many
+// blobs together.)
+func TestParts(t *testing.T) {
+	const most = 4
+	s, c := open(t, blob.Options{MaxParts: most})
+	put := func(name string, n int) *httptest.ResponseRecorder {
+		ref := source
+		ref.Name = name
+		id := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%08d", n))
+		return ask(s, "PUT", with(s.Sign(ref, blob.Upload, time.Hour), "comp=block&blockid="+url.QueryEscape(id)), "")
+	}
+	for n := range most {
+		want(t, put("first", n), 201, "")
+	}
+	want(t, put("first", most), 409, "BlockCountExceedsLimit")
+	want(t, put("first", 0), 201, "") // in place of one that is there
+	c.at = c.at.Add(time.Minute)
+	want(t, put("second", 0), 201, "")
+	ref := source
+	ref.Name = "first"
+	first := "<BlockList><Latest>" + base64.StdEncoding.EncodeToString([]byte("00000000")) + "</Latest></BlockList>"
+	want(t, ask(s, "PUT", with(s.Sign(ref, blob.Upload, time.Hour), "comp=blocklist"), first), 400, "InvalidBlockList")
+	for n := range most - 1 {
+		want(t, put("second", n+1), 201, "")
+	}
+	want(t, put("second", most), 409, "BlockCountExceedsLimit")
+}
+
+// TestEmptied: what is signed for an account is worth nothing to its next owner's blobs, and nothing is left of the old ones. (The
+// URL of a log once showed the log of the same name of a registry made again.)
+func TestEmptied(t *testing.T) {
+	s, _ := open(t, blob.Options{})
+	upload, read := s.Sign(source, blob.Upload, time.Hour), s.Sign(source, blob.Read, time.Hour)
+	other := source
+	other.Account = "acrother"
+	kept := s.Sign(other, blob.Upload, time.Hour)
+	for _, at := range []*url.URL{upload, kept} {
+		want(t, ask(s, "PUT", at, "old", "x-ms-blob-type: BlockBlob"), 201, "")
+	}
+	s.Empty(source.Account)
+	want(t, ask(s, "GET", s.Sign(source, blob.Read, time.Hour), ""), 404, "BlobNotFound")
+	want(t, ask(s, "PUT", upload, "old", "x-ms-blob-type: BlockBlob"), 403, "AuthenticationFailed")
+	want(t, ask(s, "PUT", s.Sign(source, blob.Upload, time.Hour), "new", "x-ms-blob-type: BlockBlob"), 201, "")
+	want(t, ask(s, "GET", read, ""), 403, "AuthenticationFailed")
+	want(t, ask(s, "PUT", kept, "again", "x-ms-blob-type: BlockBlob"), 201, "")
+}
+
 func TestRefusedRequests(t *testing.T) {
 	s, _ := open(t, blob.Options{MaxBlob: 10})
 	upload, read := s.Sign(source, blob.Upload, time.Hour), s.Sign(source, blob.Read, time.Hour)

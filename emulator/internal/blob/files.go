@@ -37,7 +37,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
-	s := &Store{options: o.filled(), root: root, blobs: map[Ref]*entry{}, staged: map[Ref]*staging{}}
+	s := &Store{options: o.filled(), root: root, blobs: map[Ref]*entry{}, staged: map[Ref]*staging{}, lost: map[string]int{}}
 	if err := s.load(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("blobs in %s: %w", o.Dir, err)

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -44,8 +45,8 @@ var signed = []string{"sp", "st", "se", resourceLine, "si", "sip", "spr", "sv", 
 
 const resourceLine = "RESOURCE"
 
-// signature is that of a service SAS ("Create a service SAS" in the reference of Storage), with a key that each account has
-// for itself.
+// signature is that of a service SAS ("Create a service SAS" in the reference of Storage), with a key that each owner of an
+// account has for themselves.
 func (s *Store) signature(ref Ref, query url.Values) string {
 	lines := make([]string, len(signed))
 	for i, name := range signed {
@@ -54,7 +55,9 @@ func (s *Store) signature(ref Ref, query url.Values) string {
 			lines[i] = "/blob/" + ref.String()
 		}
 	}
-	key := sum(s.options.Key, ref.Account)
+	s.mu.Lock()
+	key := sum(s.options.Key, ref.Account+"/"+strconv.Itoa(s.lost[ref.Account]))
+	s.mu.Unlock()
 	return base64.StdEncoding.EncodeToString(sum(key, strings.Join(lines, "\n")))
 }
 

@@ -58,6 +58,9 @@ type Options struct {
 	MaxTotal int64
 	// MaxBlobs is how many blobs are kept; the default is 5,000. The oldest go first.
 	MaxBlobs int
+	// MaxParts is how many blocks are kept that nobody has put in order yet; the default is 50,000, which is what one blob may have.
+	// Those of the blob that was begun first go first.
+	MaxParts int
 	// MaxAge is how long a blob is kept after it was last written; the default is 30 days, as logs of runs are in ACR.
 	MaxAge time.Duration
 	// Now is the clock; the default is time.Now.
@@ -71,6 +74,7 @@ func (o Options) filled() Options {
 		o.Key = []byte(rand.Text() + rand.Text())
 	}
 	o.MaxBlob, o.MaxTotal = cmp.Or(o.MaxBlob, 1<<30), cmp.Or(o.MaxTotal, 4<<30)
+	o.MaxParts = cmp.Or(o.MaxParts, maxBlocks)
 	o.MaxBlobs, o.MaxAge = cmp.Or(o.MaxBlobs, 5000), cmp.Or(o.MaxAge, 30*24*time.Hour)
 	if o.Now == nil {
 		o.Now = time.Now
@@ -90,8 +94,10 @@ type Store struct {
 	blobs map[Ref]*entry
 	// staged are the blocks of block blobs that were not put in order yet.
 	staged map[Ref]*staging
-	used   int64 // bytes on disk, and of what is being written
-	count  int64 // of changes, so that no two entity tags are the same
+	parts  int            // of all of them together
+	lost   map[string]int // how often an account was emptied for somebody else
+	used   int64          // bytes on disk, and of what is being written
+	count  int64          // of changes, so that no two entity tags are the same
 }
 
 // entry is a blob.
@@ -257,6 +263,23 @@ func (s *Store) Delete(ref Ref) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(ref)
+}
+
+// Empty removes the blobs of an account whose owner is gone. No URL that was signed before leads to what the next owner has there.
+func (s *Store) Empty(account string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost[account]++
+	for ref := range s.staged {
+		if ref.Account == account {
+			s.unstage(ref)
+		}
+	}
+	for ref := range s.blobs {
+		if ref.Account == account {
+			s.drop(ref)
+		}
+	}
 }
 
 // Clear removes all blobs.

@@ -187,6 +187,7 @@ func (s *Store) unstage(ref Ref) {
 		for _, b := range staged.blocks {
 			s.discard(b)
 		}
+		s.parts -= len(staged.blocks)
 		delete(s.staged, ref)
 	}
 }
@@ -218,7 +219,7 @@ func (s *Store) stage(ref Ref, id string, written block) error {
 		s.staged[ref] = staged
 	}
 	old, again := staged.blocks[id]
-	if !again && len(staged.blocks) >= maxBlocks {
+	if !again && !s.makePart(ref) {
 		s.discard(written)
 		return errBlockCount
 	}
@@ -227,6 +228,24 @@ func (s *Store) stage(ref Ref, id string, written block) error {
 	}
 	staged.blocks[id] = written
 	return nil
+}
+
+// makePart counts one block more, if there is room for it or can be made: blocks may be empty, and are files all the same.
+func (s *Store) makePart(but Ref) bool {
+	for s.parts >= s.options.MaxParts {
+		var oldest Ref
+		for ref, staged := range s.staged {
+			if ref != but && (oldest == Ref{} || staged.begun.Before(s.staged[oldest].begun)) {
+				oldest = ref
+			}
+		}
+		if oldest == (Ref{}) {
+			return false
+		}
+		s.unstage(oldest)
+	}
+	s.parts++
+	return true
 }
 
 // blockList is the body by which a client puts blocks in order.
@@ -291,6 +310,7 @@ func (s *Store) chosen(ref Ref, list blockList) (blocks []block, all map[string]
 		}
 		blocks = append(blocks, b)
 	}
+	s.parts -= len(staged.blocks)
 	delete(s.staged, ref)
 	return blocks, staged.blocks, nil
 }

@@ -36,6 +36,10 @@ func sourceOf(registry azure.ResourceID, path string) blob.Ref {
 	return blob.Ref{Account: account(registry), Container: sourceContainer, Name: path}
 }
 
+// Forget removes the sources and logs of a registry that is gone. Whoever makes one of its name has nothing of them, nor leads a
+// URL that was given out for the old one to what the new one has.
+func (s *Service) Forget(registry azure.ResourceID) { s.Blobs.Empty(account(registry)) }
+
 // SourceUpload makes room for the source of a run: a signed URL to write it to, and its path for sourceLocation (acr-tasks
 // §1.4).
 func (s *Service) SourceUpload(_ context.Context, registry azure.ResourceID) (upload *url.URL, relativePath string, err error) {
