@@ -5,6 +5,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -145,6 +146,7 @@ func TestBombs(t *testing.T) {
 	e := newExecutor(t, Options{Limits: Limits{Processes: 40, Memory: 96 << 20, Disk: 32 << 20}})
 	n := networkOf(t, e, NetworkOptions{})
 	for _, c := range []struct{ do, want string }{
+		{"fill /etc/hosts", "it wrote more than 32 MiB to its root file system"},
 		{"fill /full", "it wrote more than 32 MiB to its root file system"},
 		{"deep 2000 then sleep 100", "more than 256 directories below each other"},
 		{"hog", "it wanted more than 96 MiB of memory"},
@@ -205,4 +207,16 @@ func guests(t *testing.T, trick string) int {
 		}
 	}
 	return n
+}
+
+// A file with holes takes no room in a container, but all that it says in a layer.
+func TestHoles(t *testing.T) {
+	n := networkOf(t, newExecutor(t, Options{Limits: Limits{Disk: 32 << 20}}), NetworkOptions{})
+	if l, err := n.Layer(t.Context(), spec(image(t), io.Discard, strings.Fields("write /holes x then hole /holes 16")...)); err != nil {
+		t.Errorf("a file within the bound: %v %v", l, err)
+	}
+	_, err := n.Layer(t.Context(), spec(image(t), io.Discard, strings.Fields("write /holes x then hole /holes 300")...))
+	if err == nil || !strings.Contains(err.Error(), `too large: "holes"`) {
+		t.Errorf("%v", err)
+	}
 }

@@ -25,7 +25,7 @@ func (w *network) diff(ctx context.Context, c *container) (v1.Layer, error) {
 	l := &changes{path: filepath.Join(w.namespaces.slot.path, w.next("layer"))}
 	copied := make(chan error, 1)
 	go func() { copied <- l.read(reader) }()
-	a, err := w.keeper.ask(ctx, sandbox.Order{Diff: &sandbox.Diffing{Bundle: c.bundle(), Made: c.made}}, writer)
+	a, err := w.keeper.ask(ctx, sandbox.Order{Diff: &sandbox.Diffing{Bundle: c.bundle(), Made: c.made, Bytes: c.spec.Limits.Disk}}, writer)
 	_ = writer.Close()
 	if err == nil {
 		err = a.Err()

@@ -18,15 +18,20 @@ type differ struct {
 	out    *tar.Writer
 	absent map[string]bool  // what was not in the image but made for the container: its removal is no change
 	links  map[inode]string // files with several names, by the first
+	left   int64            // bytes of content that may still come
 }
 
 type inode struct{ dev, ino uint64 }
 
 // Diff writes the upper directory of an overlay as a layer in docker's form: in the order of names, times in whole seconds,
 // whiteouts and opaque directories as .wh. files, hard links, capabilities of files. Sockets are left out, as docker leaves
-// them out. made are paths that the executor put beneath the container and that the image does not have.
-func Diff(upper *os.File, made []string, w io.Writer) error {
-	d := &differ{out: tar.NewWriter(w), absent: map[string]bool{}, links: map[inode]string{}}
+// them out. made are paths that the executor put beneath the container and that the image does not have. A file with holes
+// takes as much room in a layer as it says it has; most is how many bytes all files may have, and 0 sets no bound.
+func Diff(upper *os.File, made []string, most int64, w io.Writer) error {
+	if most <= 0 {
+		most = maxBytes
+	}
+	d := &differ{out: tar.NewWriter(w), absent: map[string]bool{}, links: map[inode]string{}, left: most}
 	for _, m := range made {
 		d.absent[strings.Trim(m, "/")] = true
 	}
@@ -40,6 +45,9 @@ func (d *differ) entry(f found) error {
 	h, err := d.header(f)
 	if err != nil || h == nil {
 		return err
+	}
+	if d.left -= h.Size; d.left < 0 {
+		return fmt.Errorf("%w: %.200q makes what the container wrote more than it may be", ErrTooLarge, f.path)
 	}
 	if err := d.out.WriteHeader(h); err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)

@@ -7,10 +7,11 @@ import "errors"
 
 // Bounds of one layer and of what a container may leave.
 const (
-	maxEntries = 1 << 20  // files and directories
-	maxBytes   = 32 << 30 // of content, unless the caller says otherwise
-	maxName    = 4096     // bytes of a path, PATH_MAX
-	maxDepth   = 256      // directories below each other
+	maxEntries = 1 << 20   // files and directories
+	maxBytes   = 32 << 30  // of content, unless the caller says otherwise
+	maxName    = 4096      // bytes of a path, PATH_MAX
+	maxNames   = 256 << 20 // bytes of all paths together: they are kept in memory
+	maxDepth   = 256       // directories below each other
 )
 
 // Marks of the two forms: a layer says by name what is gone (OCI image-spec, "Whiteouts"), overlayfs by a character device

@@ -88,9 +88,20 @@ func removeAt(dir int, base string) error {
 // openToEmpty opens a directory after giving its owner, who this process is, every right to it.
 func openToEmpty(dir int, base string) (int, error) {
 	if base != "." {
-		_ = unix.Fchmodat(dir, base, 0o700, 0)
+		unlock(dir, base)
 	}
 	return unix.Openat(dir, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// unlock gives the owner of a directory every right to it. A link is not followed, also if it came there this moment: who
+// removes what a container left may have rights to all of the machine.
+func unlock(dir int, base string) {
+	fd, err := unix.Openat(dir, base, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = unix.Close(fd) }()
+	_ = unix.Chmod(Magic(fd), 0o700)
 }
 
 // flatten empties the directory name of top, moves the directories in it to top, and returns their new names. Where name
@@ -130,7 +141,7 @@ func flatten(top int, name string, moved *int) (pending []string, err error) {
 
 // lift moves a directory to top, under a name that is free.
 func lift(top, dir int, entry string, moved *int) (string, error) {
-	_ = unix.Fchmodat(dir, entry, 0o700, 0)
+	unlock(dir, entry)
 	for {
 		*moved++
 		to := ".removed-" + strconv.Itoa(*moved)

@@ -22,6 +22,7 @@ type unpacker struct {
 	parent     int    // of the last entry, since entries of one directory follow each other
 	parentName string // its name in the archive
 
+	names       int     // bytes of those that came
 	directories []stamp // times that are set last, since writing into a directory changes its own
 	made        map[string]bool
 }
@@ -64,6 +65,9 @@ func Unpack(root *os.File, stream io.Reader, flatten bool, b Bounds) (int64, err
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
+	}
+	if u.names += len(h.Name); u.names > maxNames {
+		return fmt.Errorf("%w: the names of all entries", ErrTooLarge)
 	}
 	if u.left.Entries--; u.left.Entries < 0 {
 		return fmt.Errorf("%w: more entries than a layer may have", ErrTooLarge)

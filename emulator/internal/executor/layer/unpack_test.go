@@ -232,7 +232,7 @@ func FuzzUnpack(f *testing.F) {
 		}
 		defer root.Close()
 		var first, second bytes.Buffer
-		if err := Diff(root, nil, &first); err != nil {
+		if err := Diff(root, nil, 0, &first); err != nil {
 			return // such as a file that nobody may read
 		}
 		again, err := unpack(t, first.Bytes(), Bounds{})
@@ -244,7 +244,7 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer other.Close()
-		if err := Diff(other, nil, &second); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
+		if err := Diff(other, nil, 0, &second); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
 			t.Errorf("another layer comes out of it: %v", err)
 		}
 	})

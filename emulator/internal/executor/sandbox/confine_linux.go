@@ -94,7 +94,7 @@ func findAccount(user string) (Account, error) {
 	return FindAccount(user, passwd, group)
 }
 
-// open opens a regular file for reading; anything else, and what is not there, is empty.
+// open opens the beginning of a regular file for reading; anything else, and what is not there, is empty.
 func open(name string) io.ReadCloser {
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -104,8 +104,14 @@ func open(name string) io.ReadCloser {
 		_ = f.Close()
 		return io.NopCloser(strings.NewReader(""))
 	}
-	return f
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(f, maxAccounts), f}
 }
+
+// maxAccounts is how much is read of passwd or group, in bytes: a container that begins is waited for.
+const maxAccounts = 16 << 20
 
 // defaultPath is what Docker sets where the image does not.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -182,5 +182,5 @@ func diff(d *Diffing, to *os.File) error {
 		return err
 	}
 	defer upper.Close()
-	return layer.Diff(upper, d.Made, to)
+	return layer.Diff(upper, d.Made, d.Bytes, to)
 }

@@ -51,6 +51,9 @@ var masked = []string{
 // readOnly are paths of the kernel that only say something.
 var readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
+// bundleFiles are those of a container's directory that it can write to.
+var bundleFiles = []string{"hosts", "resolv.conf", "hostname"}
+
 // file is one that a container sees in place of the image's own.
 type file struct{ name, at, content string }
 

@@ -163,8 +163,9 @@ type Unpacking struct {
 	Entries int
 }
 
-// Diffing is a container's directory, and what it has beside its image.
+// Diffing is a container's directory, what it has beside its image, and how many bytes it may have written.
 type Diffing struct {
 	Bundle string
 	Made   []string
+	Bytes  int64
 }

@@ -220,39 +220,76 @@ const (
 
 // watch ends a container that writes more to its root than it may.
 func (r *running) watch(p *Plan) {
-	upper, err := os.Open(p.Bundle + "/" + UpperDir)
+	w := &watch{bound: p.Disk, due: time.Now()}
+	var err error
+	if w.bundle, err = os.Open(p.Bundle); err == nil {
+		defer w.bundle.Close()
+		w.upper, err = os.Open(p.Bundle + "/" + UpperDir)
+	}
 	if err != nil {
 		r.kill(err.Error())
 		return
 	}
-	defer upper.Close()
-	for pause := watchPace; ; {
+	defer w.upper.Close()
+	ticker := time.NewTicker(watchPace)
+	defer ticker.Stop()
+	for {
 		select {
 		case <-r.gone:
 			return
-		case <-time.After(pause):
+		case now := <-ticker.C:
+			if reason := w.look(now); reason != "" {
+				r.kill(reason)
+				return
+			}
 		}
-		began := time.Now()
-		if reason := excess(upper, p.Disk); reason != "" {
-			r.kill(reason)
-			return
-		}
-		pause = max(watchPace, watchShare*time.Since(began))
 	}
 }
 
-// excess says what is too much in the directory that a container writes to.
-func excess(upper *os.File, bound int64) string {
+// watch is what is known of what a container wrote.
+type watch struct {
+	bundle, upper *os.File
+	bound         int64
+	used          int64     // at the last walk
+	free          int64     // on the disk, then
+	due           time.Time // of the next one
+}
+
+// look says what is too much. The room on the disk is looked at each time; the tree only when that is due, or when so much
+// has been written since, by whomever, that the bound may be reached.
+func (w *watch) look(now time.Time) string {
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(upper.Fd()), &fs); err == nil && int64(fs.Bavail)*fs.Bsize < leaveOnDisk {
+	free := int64(1 << 62)
+	if err := unix.Fstatfs(int(w.upper.Fd()), &fs); err == nil {
+		free = int64(fs.Bavail) * fs.Bsize
+	}
+	if free < leaveOnDisk {
 		return "the machine's disk is almost full"
 	}
-	bytes, files, err := layer.Usage(upper)
+	if now.Before(w.due) && (w.bound <= 0 || w.free-free <= w.bound-w.used) {
+		return ""
+	}
+	began := time.Now()
+	reason := w.excess()
+	w.free, w.due = free, now.Add(watchShare*time.Since(began))
+	return reason
+}
+
+// excess says what is too much in what a container writes to: its root, and the files that tell it of its network.
+func (w *watch) excess() string {
+	bytes, files, err := layer.Usage(w.upper)
+	for _, name := range bundleFiles {
+		var st unix.Stat_t
+		if unix.Fstatat(int(w.bundle.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+			bytes += st.Blocks * 512
+		}
+	}
+	w.used = bytes
 	switch {
 	case err != nil:
 		return "its root file system: " + err.Error()
-	case bound > 0 && bytes > bound:
-		return fmt.Sprintf("it wrote more than %d MiB to its root file system", bound>>20)
+	case w.bound > 0 && bytes > w.bound:
+		return fmt.Sprintf("it wrote more than %d MiB to its root file system", w.bound>>20)
 	case files > maxFiles:
 		return fmt.Sprintf("it made more than %d files", maxFiles)
 	}

@@ -51,6 +51,7 @@ var tricks = map[string]func(args []string) error{
 	"cat":     cat,
 	"append":  appendTo,
 	"write":   func(args []string) error { return os.WriteFile(args[0], []byte(strings.Join(args[1:], " ")), 0o644) },
+	"hole":    func(args []string) error { return os.Truncate(args[0], int64(number(args[1]))<<20) },
 	"mkdir":   func(args []string) error { return os.MkdirAll(args[0], 0o755) },
 	"rm":      func(args []string) error { return os.RemoveAll(args[0]) },
 	"chmod":   func(args []string) error { return syscall.Chmod(args[0], octal(args[1])) },
