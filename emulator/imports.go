@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/acrlocal/acrlocal/emulator/internal/arm"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/imports"
 )
 
 // newImporter makes the service that copies images, which works as long as the emulator.
 func (e *Emulator) newImporter() arm.Importer {
-	service := imports.New(cloud{e}, func(ctx context.Context, reference string, pull imports.Pull) (v1.Image, error) {
-		return e.mirrors.With(pull).Resolve(ctx, reference, nil)
-	})
+	service := imports.New(cloud{e}, e.mirror)
 	e.services = append(e.services, service)
 	return importer{service}
 }

@@ -82,8 +82,8 @@ func (e *Emulator) dialServer(ctx context.Context, network, address string) (net
 }
 
 // mirror finds an image that no registry here has. Mirrors that are registries are asked with pull, as whoever needs the image.
-func (e *Emulator) mirror(ctx context.Context, reference string, platform v1.Platform, pull tasks.Pull) (v1.Image, error) {
-	return e.mirrors.With(pull).Resolve(ctx, reference, &platform)
+func (e *Emulator) mirror(ctx context.Context, reference string, platform *v1.Platform, pull agent.Pull) (v1.Image, error) {
+	return e.mirrors.With(pull).Resolve(ctx, reference, platform)
 }
 
 // runLogin is the credential with which a run logs in to its own registry by default.

@@ -69,6 +69,14 @@ func urlOf(ref name.Reference, kind, id string) string {
 	return fmt.Sprintf("https://%s/v2/%s/%s/%s", ref.Context().RegistryStr(), ref.Context().RepositoryStr(), kind, id)
 }
 
+// Pull pulls an image of a registry of this emulator, as whoever needs it. A nil platform is that of this machine.
+type Pull func(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error)
+
+// Mirror returns an image that no registry of this emulator has, by the name under which people know it; a nil platform is that of
+// this machine. Where a registry here has the image in that one's place, it is asked with pull: mirrors are no way around the gate.
+// The error is for people.
+type Mirror func(ctx context.Context, reference string, platform *v1.Platform, pull Pull) (v1.Image, error)
+
 // DaemonError is a registry's refusal in the words of the Docker engine, which several services of Azure show
 // (acr-behaviour §2.1).
 type DaemonError struct {

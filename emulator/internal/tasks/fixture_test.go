@@ -116,7 +116,7 @@ func (b *bench) options() Options {
 		Login: func(context.Context, azure.ResourceID, string) (agent.Credential, error) {
 			return agent.Credential{}, nil
 		},
-		Mirror: func(_ context.Context, reference string, _ v1.Platform, _ Pull) (v1.Image, error) {
+		Mirror: func(_ context.Context, reference string, _ *v1.Platform, _ agent.Pull) (v1.Image, error) {
 			if strings.Contains(reference, "missing") {
 				return nil, fmt.Errorf("%s is outside this emulator", reference)
 			}

@@ -74,7 +74,7 @@ func (r *run) fetch(ctx context.Context, ref name.Reference, reference string, p
 	case isRegistry(ref.Context().RegistryStr()):
 		image, err = r.pull(ctx, reference, &platform)
 	case r.s.Mirror != nil:
-		image, err = r.s.Mirror(ctx, reference, platform, r.pull)
+		image, err = r.s.Mirror(ctx, reference, &platform, r.pull)
 	default:
 		err = fmt.Errorf("Error response from daemon: pull access denied for %s: it is in no registry of this emulator, and there is no mirror of it", reference) //nolint:staticcheck // docker's words
 	}

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/blob"
@@ -24,9 +22,9 @@ type Options struct {
 	Blobs *blob.Store
 	// Executor runs containers; without one there are builds without RUN, and pushes.
 	Executor executor.Executor
-	// Mirror returns an image that no registry here has, by the name under which steps and Dockerfiles know it; pull is how it
-	// gets one that a registry here has in its place. The error is for people. Without one there are no such images.
-	Mirror func(ctx context.Context, reference string, platform v1.Platform, pull Pull) (v1.Image, error)
+	// Mirror returns an image that no registry here has, such as one on which a Dockerfile is based. Without one there are no such
+	// images.
+	Mirror agent.Mirror
 	// Dir is the directory for the files of runs, made if it is missing, and the service's own; empty is that of the system for
 	// temporary files.
 	Dir string
@@ -44,9 +42,6 @@ type Options struct {
 	// Log takes what goes wrong beside the runs; the default discards it.
 	Log *slog.Logger
 }
-
-// Pull pulls an image of a registry of this emulator, from the place and with the logins of a run.
-type Pull func(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error)
 
 const (
 	defaultWorkers = 2

@@ -52,7 +52,7 @@ type Request struct {
 // Service carries out imports. Make one with New, and let it Run.
 type Service struct {
 	cloud  agent.Cloud
-	mirror Mirror
+	mirror agent.Mirror
 	queue  chan Request
 
 	mu      sync.Mutex
@@ -61,7 +61,7 @@ type Service struct {
 
 // New returns a service that takes imports on, and carries them out once it runs. Images of registries outside come from the
 // mirror, which may be nil.
-func New(cloud agent.Cloud, mirror Mirror) *Service {
+func New(cloud agent.Cloud, mirror agent.Mirror) *Service {
 	return &Service{cloud: cloud, mirror: mirror, queue: make(chan Request, maxWaiting), running: map[string]context.CancelFunc{}}
 }
 

@@ -13,13 +13,6 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 )
 
-// Pull pulls an image of a registry of this emulator, through the gate.
-type Pull func(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error)
-
-// Mirror finds an image of a registry outside the emulator, by its full name. pull is how it asks registries in the
-// emulator. An error says what there is instead, and what helps.
-type Mirror func(ctx context.Context, reference string, pull Pull) (v1.Image, error)
-
 // origin is where an image is read from.
 type origin interface {
 	manifest(ctx context.Context, ref name.Reference) (manifest, error)
@@ -75,7 +68,7 @@ func (s *Service) choose(ctx context.Context, worker *agent.Agent, t *transfer) 
 	if _, err := t.from.manifest(ctx, t.image); !errors.Is(err, agent.ErrOutside) {
 		return nil // what else is wrong is said when it is read
 	}
-	image, err := s.mirror(ctx, t.Host+"/"+t.Image, func(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error) {
+	image, err := s.mirror(ctx, t.Host+"/"+t.Image, nil, func(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error) {
 		return worker.Pull(ctx, reference, platform, nil)
 	})
 	if err != nil {

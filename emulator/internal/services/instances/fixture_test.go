@@ -41,6 +41,7 @@ type world struct {
 	ca     *vantage.CA
 	server *httptest.Server
 	closed atomic.Bool // the registry refuses everybody
+	mirror agent.Mirror
 
 	mu     sync.Mutex
 	state  *azure.State
@@ -261,7 +262,7 @@ func exits(code int) program { return func(context.Context, executor.Spec) int {
 // run runs the service until the test ends.
 func (w *world) run(e executor.Executor) *Service {
 	w.t.Helper()
-	s := New(Options{Cloud: w, Executor: e, Dir: w.t.TempDir()})
+	s := New(Options{Cloud: w, Executor: e, Mirror: w.mirror, Dir: w.t.TempDir()})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

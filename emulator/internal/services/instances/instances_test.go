@@ -99,6 +99,37 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestMirrored pulls an image of a registry outside, in whose place a mirror has one of a registry here: with the group's own
+// login, where it is refused if the group is.
+func TestMirrored(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		w := newWorld(t)
+		w.mirror = func(ctx context.Context, reference string, platform *v1.Platform, pull agent.Pull) (v1.Image, error) {
+			if reference != "quay.io/hello:v1" {
+				return nil, errors.New(reference + " is outside")
+			}
+			return pull(ctx, image, platform)
+		}
+		w.set(`{"id": "` + groupID + `", "location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {
+			"containers": [{"name": "c", "properties": {"image": "quay.io/hello:v1"}}],
+			"imageRegistryCredentials": [{"server": "myregistry.azurecr.io", "identity": "[system]"}]}}`)
+		w.closed.Store(closed)
+		s := w.run(&crate{programs: map[string]program{"c": forever}})
+		if closed {
+			w.until(s, "refused", func(shown map[string]any) bool {
+				return len(events(shown, "containers", 0)) > 0 && strings.Contains(fmt.Sprint(view(shown, "containers", 0)), "denied: client with IP")
+			})
+			continue
+		}
+		if err := w.settle(s); err != nil {
+			t.Error(err)
+		}
+		if len(w.tokens) != 1 || w.tokens[0] != (agent.Identity{Resource: groupID}) {
+			t.Errorf("tokens of %+v", w.tokens)
+		}
+	}
+}
+
 // TestTriesAgainWhenWritten is a client that writes a group once more after it mended what was wrong.
 func TestTriesAgainWhenWritten(t *testing.T) {
 	w := newWorld(t)

@@ -20,7 +20,7 @@ type Options struct {
 	// Executor runs containers. Nil runs none: images are pulled, and that is all.
 	Executor executor.Executor
 	// Mirror returns images that are in no registry of Azure's; nil knows none.
-	Mirror Mirror
+	Mirror agent.Mirror
 	// Dir is where images and volumes are kept while something runs; empty is the system's directory for such.
 	Dir string
 }

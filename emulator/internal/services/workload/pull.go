@@ -26,17 +26,14 @@ type Login struct {
 	Credential agent.Credential
 }
 
-// Mirror returns an image that no registry here has. The error of one that it does not have either says so.
-type Mirror func(ctx context.Context, reference string, platform v1.Platform) (v1.Image, error)
-
 // Puller pulls the images of a workload to the machine on which it runs.
 type Puller struct {
 	// Agent is at the place of the machine.
 	Agent *agent.Agent
 	// Logins are tried by the host of an image's registry; without one, nobody asks.
 	Logins []Login
-	// Mirror returns an image that is in no registry of Azure's, by its reference; nil knows none.
-	Mirror Mirror
+	// Mirror returns an image that is in no registry of Azure's; nil knows none.
+	Mirror agent.Mirror
 	// Dir is a directory of the workload's own, in which images are kept.
 	Dir string
 }
@@ -61,20 +58,29 @@ func (p Puller) Pull(ctx context.Context, reference string) (v1.Image, error) {
 
 // find finds an image: in a registry of this emulator, or else where a mirror has it.
 func (p Puller) find(ctx context.Context, ref name.Reference, reference string) (v1.Image, error) {
-	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	platform := &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	if _, isRegistry := azure.CutRegistryDomain(ref.Context().RegistryStr()); p.Mirror != nil && !isRegistry {
-		return p.Mirror(ctx, reference, platform)
+		return p.Mirror(ctx, reference, platform, p.ask)
+	}
+	return p.ask(ctx, reference, platform)
+}
+
+// ask asks the registry of an image for it, with the workload's login there.
+func (p Puller) ask(ctx context.Context, reference string, platform *v1.Platform) (v1.Image, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return nil, err
 	}
 	logins, err := p.login(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	return p.Agent.Pull(ctx, reference, &platform, logins)
+	return p.Agent.Pull(ctx, reference, platform, logins)
 }
 
 // login gets what the registry of an image is to be asked with.
 func (p Puller) login(ctx context.Context, ref name.Reference) (agent.Keychain, error) {
-	host := Host(ref.Name())
+	host := azure.Fold(ref.Context().RegistryStr())
 	for _, login := range p.Logins {
 		if login.Server != host {
 			continue
