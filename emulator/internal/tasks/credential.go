@@ -169,9 +169,7 @@ func (r *run) findIdentity(identity string) (agent.Identity, error) {
 }
 
 func clientID(d *azure.Document) string {
-	properties, _ := d.Body["properties"].(map[string]any)
-	id, _ := properties["clientId"].(string)
-	return azure.Fold(id)
+	return azure.Fold(textOf(properties(d)["clientId"]))
 }
 
 // maxLogins is how often a login is tried (acb: once, and three times more).

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,9 +55,14 @@ func properties(d *azure.Document) map[string]any {
 	return p
 }
 
+// textOf is a member that is a text; empty for any other.
+func textOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
 func statusOf(d *azure.Document) string {
-	status, _ := properties(d)["status"].(string)
-	return status
+	return textOf(properties(d)["status"])
 }
 
 func ended(d *azure.Document) bool {
@@ -165,7 +171,7 @@ func (s *Service) waitingRun(id azure.ResourceID, p *plan, e entry) azure.Docume
 	now := stamp(s.Cloud.Now())
 	about := map[string]any{
 		"runId": id.Name(), "status": statusQueued, "runType": runType(p, e), "createTime": now, "lastUpdatedTime": now,
-		"platform":           map[string]any{"os": or(p.Platform.OS, "linux"), "architecture": or(p.Platform.Architecture, "amd64")},
+		"platform":           map[string]any{"os": cmp.Or(p.Platform.OS, "linux"), "architecture": cmp.Or(p.Platform.Architecture, "amd64")},
 		"agentConfiguration": map[string]any{"cpu": p.Agent.cpus()},
 		"provisioningState":  "Succeeded", "isArchiveEnabled": e.request["isArchiveEnabled"] == true,
 	}

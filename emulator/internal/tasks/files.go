@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (f files) path(name string) string { return filepath.Join(f.dir, name) }
 // local is a path below the workspace, as steps write it: absolute ones are those of the container.
 func local(name string) string {
 	name = strings.TrimPrefix(name, "/workspace")
-	return or(strings.TrimPrefix(path.Clean("/"+name), "/"), ".")
+	return cmp.Or(strings.TrimPrefix(path.Clean("/"+name), "/"), ".")
 }
 
 // read reads a small file of the workspace.

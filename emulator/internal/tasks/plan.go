@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -178,25 +179,18 @@ func (p *plan) readTask(s *azure.State, r request) error {
 		p.host = d.ID
 	}
 	p.step, p.work = task.Properties.Step, task.Properties.work
-	p.AgentPoolName = or(r.AgentPoolName, p.AgentPoolName)
+	p.AgentPoolName = cmp.Or(r.AgentPoolName, p.AgentPoolName)
 	p.override(r.Override)
 	p.source = p.ContextPath
 	return nil
 }
 
 func (p *plan) override(o override) {
-	p.ContextPath = or(o.ContextPath, p.ContextPath)
-	p.Target = or(o.Target, p.Target)
+	p.ContextPath = cmp.Or(o.ContextPath, p.ContextPath)
+	p.Target = cmp.Or(o.Target, p.Target)
 	p.Arguments = merge(p.Arguments, o.Arguments)
 	p.Values = merge(p.Values, o.Values)
-	p.DockerFilePath, p.TaskFilePath = or(o.File, p.DockerFilePath), or(o.File, p.TaskFilePath)
-}
-
-func or(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
+	p.DockerFilePath, p.TaskFilePath = cmp.Or(o.File, p.DockerFilePath), cmp.Or(o.File, p.TaskFilePath)
 }
 
 // merge adds arguments to others, in place of those of the same name.

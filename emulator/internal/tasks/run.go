@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -45,27 +46,6 @@ type run struct {
 		outputs      []any // in the form of outputImages
 		dependencies []dependency
 	}
-}
-
-// ending is how a run ended.
-type ending struct {
-	status string
-	err    error // nil if it ended well
-	begun  time.Time
-	log    *runLog // nil if there is none yet
-	// outputs and dependencies are what the run noted.
-	outputs      []any
-	dependencies []any
-}
-
-// endings are what logs and documents say of how a run ended, by its status: the last line, a format for the ID, the time
-// it took and the error; the mark of the log; and the provisioning state (acr-tasks §1.6).
-var endings = map[string]struct{ line, mark, provisioning string }{
-	statusSucceeded: {"Run ID: %[1]s was successful after %[2]s", "successful", "Succeeded"},
-	statusFailed:    {"Run ID: %[1]s failed after %[2]s. Error: failed during run, err: exit status 1", "failed", "Failed"},
-	statusCanceled:  {"Run ID: %[1]s was canceled after %[2]s", "canceled", "Canceled"},
-	statusTimeout:   {"Run ID: %[1]s timed out after %[2]s. Error: failed during run, err: timed out", "timedout", "Failed"},
-	statusError:     {"Run ID: %[1]s failed after %[2]s. Error: %[3]v", "internalerror", "Failed"},
 }
 
 // carryOut works at a run from its first state to its last.
@@ -149,21 +129,6 @@ func (s *Service) within(ctx context.Context, d time.Duration) (context.Context,
 		}
 	}()
 	return ctx, func() { cancel(nil) }
-}
-
-// statusOfEnd is the state of a run that ended with an error, or with none.
-func statusOfEnd(err error) string {
-	switch {
-	case err == nil:
-		return statusSucceeded
-	case errors.Is(err, errTimeout):
-		return statusTimeout
-	case errors.Is(err, errCanceled):
-		return statusCanceled
-	case errors.Is(err, errStopped):
-		return statusError
-	}
-	return statusFailed
 }
 
 // do does what a run does, in ACR's order (acr-tasks §1.1).
@@ -262,7 +227,7 @@ func platformText(p platform) string {
 	if p.Architecture == "" || azure.Fold(p.Architecture) == "amd64" {
 		return ""
 	}
-	text := or(azure.Fold(p.OS), "linux") + "/" + azure.Fold(p.Architecture)
+	text := cmp.Or(azure.Fold(p.OS), "linux") + "/" + azure.Fold(p.Architecture)
 	if p.Variant != "" {
 		text += "/" + azure.Fold(p.Variant)
 	}
@@ -274,7 +239,7 @@ func (r *run) texts() (task, values string, err error) {
 	if r.kind == encodedTask {
 		return string(r.TaskContent), string(r.ValuesContent), nil
 	}
-	if task, err = r.files.read(or(r.TaskFilePath, "acb.yaml")); err != nil || r.ValuesFilePath == "" {
+	if task, err = r.files.read(cmp.Or(r.TaskFilePath, "acb.yaml")); err != nil || r.ValuesFilePath == "" {
 		return task, "", err
 	}
 	values, err = r.files.read(r.ValuesFilePath)
@@ -305,56 +270,3 @@ const (
 )
 
 func backoff(attempt int) time.Duration { return min(firstBackoff<<attempt, lastBackoff) }
-
-// end writes down how a run ended: at the end of its log, and in its document.
-func (s *Service) end(ctx context.Context, id azure.ResourceID, e ending) {
-	how := endings[e.status]
-	now := s.Cloud.Now()
-	took := time.Duration(0)
-	if !e.begun.IsZero() {
-		took = now.Sub(e.begun).Round(time.Second)
-	}
-	var err error
-	if e.log == nil {
-		e.log, err = s.continueLog(id)
-	}
-	if err == nil {
-		last := fmt.Sprintf(how.line, id.Name(), took, e.err)
-		err = e.log.finish(last, how.mark)
-	}
-	if err != nil {
-		s.Log.Error("finish the log of a run", "run", id, "error", err)
-	}
-	err = s.note(ctx, id, func(body, about map[string]any) {
-		about["status"], about["provisioningState"], about["finishTime"] = e.status, how.provisioning, stamp(now)
-		if e.err != nil && e.status != statusCanceled {
-			about["runErrorMessage"] = e.message()
-		}
-		if len(e.outputs) > 0 {
-			about["outputImages"] = e.outputs
-		}
-		if len(e.dependencies) > 0 {
-			body["dependencies"] = e.dependencies
-		}
-	})
-	if err != nil && !errors.Is(err, errGone) {
-		s.Log.Error("note the end of a run", "run", id, "error", err)
-	}
-}
-
-// message is what the document says of an error.
-func (e ending) message() string {
-	if e.status == statusFailed {
-		return "failed during run, err: exit status 1"
-	}
-	return e.err.Error()
-}
-
-// continueLog is the log of a run that nobody works at: as it was left, or a new one.
-func (s *Service) continueLog(id azure.ResourceID) (*runLog, error) {
-	l := &runLog{blobs: s.Blobs, ref: logOf(id), now: s.Cloud.Now}
-	if _, err := s.Blobs.Stat(l.ref); err == nil {
-		return l, nil
-	}
-	return l, s.Blobs.Create(l.ref)
-}

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ func (s *Service) pushed(ctx context.Context, e agent.Event) {
 			continue
 		}
 		last := lastBuild(state, task)
-		if last == nil || makes(last, image) || len(trigger.Updated(or(base.Kind, trigger.Runtime), image, dependenciesOf(last))) == 0 {
+		if last == nil || makes(last, image) || len(trigger.Updated(cmp.Or(base.Kind, trigger.Runtime), image, dependenciesOf(last))) == 0 {
 			continue
 		}
 		by := occasion{member: "imageUpdateTrigger", about: map[string]any{
@@ -40,8 +41,7 @@ func (s *Service) pushed(ctx context.Context, e agent.Event) {
 func lastBuild(s *azure.State, task *azure.Document) (last *azure.Document) {
 	registry, _ := task.ID.Parent()
 	for _, d := range s.Children(registry.Key(), azure.TypeRun) {
-		of, _ := properties(d)["task"].(string)
-		if azure.Fold(of) == azure.Fold(task.ID.Name()) && d.Body["dependencies"] != nil && (last == nil || number(d) > number(last)) {
+		if azure.Fold(textOf(properties(d)["task"])) == azure.Fold(task.ID.Name()) && d.Body["dependencies"] != nil && (last == nil || number(d) > number(last)) {
 			last = d
 		}
 	}
@@ -73,9 +73,4 @@ func makes(d *azure.Document, image trigger.Image) bool {
 		}
 	}
 	return false
-}
-
-func textOf(v any) string {
-	s, _ := v.(string)
-	return s
 }

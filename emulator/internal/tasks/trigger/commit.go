@@ -1,7 +1,9 @@
 package trigger
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -55,23 +57,17 @@ type Source struct {
 
 // Fires reports whether an event sets off the trigger: one of its kinds, in its repository, on its branch, from its provider.
 func (s Source) Fires(e Event) bool {
-	branch := s.Branch
-	if branch == "" {
-		branch = "master"
-	}
-	if s.Provider != "" && !strings.EqualFold(s.Provider, e.Provider) || branch != e.Branch {
+	if s.Provider != "" && !strings.EqualFold(s.Provider, e.Provider) || cmp.Or(s.Branch, defaultBranch) != e.Branch {
 		return false
 	}
 	if own := address(s.Repository); own == "" || own != address(e.Repository) {
 		return false
 	}
-	for _, kind := range s.Events {
-		if strings.EqualFold(kind, e.Kind) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Events, func(kind string) bool { return strings.EqualFold(kind, e.Kind) })
 }
+
+// defaultBranch is the one of a trigger that names none, in az 2.45.
+const defaultBranch = "master"
 
 // address is a repository's address in one spelling: without scheme, credentials, fragment, .git and case. It is empty
 // for what is none.

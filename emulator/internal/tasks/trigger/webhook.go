@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -155,14 +156,7 @@ func unmarshal(body []byte, into any) error {
 	return nil
 }
 
-func isOneOf(text string, of ...string) bool {
-	for _, one := range of {
-		if text == one {
-			return true
-		}
-	}
-	return false
-}
+func isOneOf(text string, of ...string) bool { return slices.Contains(of, text) }
 
 var errIncomplete = errors.New("the webhook names no repository, no branch, or no commit")
 
