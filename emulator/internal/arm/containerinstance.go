@@ -58,6 +58,37 @@ const containerPath = "/subscriptions/{subscription}/resourcegroups/{group}/prov
 
 var errNoInstances = refusal{501, "NotImplemented", "Container groups are not run by this emulator."}
 
+// maxAtOnce is how many resources that run containers a subscription may have of a type, as in Azure ("Resource availability &
+// quota limits for ACI"). A machine has an end.
+const maxAtOnce = 100
+
+var errTooManyAtOnce = refusal{
+	409, "ContainerGroupQuotaReached", "Resource type '%s' quota '%s' exceeded. Limit: '%d', Usage: '%d' Requested: '1'.",
+}
+
+// checkRoom refuses a resource that begins to run containers where there are too many already that do.
+func (w *write) checkRoom(runs func(*azure.Document) bool) error {
+	if w.old != nil && runs(w.old) || !runs(&azure.Document{ID: w.id, Body: w.body}) {
+		return nil
+	}
+	others := 0
+	for _, d := range w.state.OfType(w.kind.name) {
+		if d.ID.Subscription() == w.id.Subscription() && runs(d) {
+			others++
+		}
+	}
+	if others < maxAtOnce {
+		return nil
+	}
+	_, name := cutLast(w.kind.name)
+	return errTooManyAtOnce.with(w.kind.name, name, maxAtOnce, others)
+}
+
+// hasContainers reports whether a group is more than a place.
+func hasContainers(d *azure.Document) bool {
+	return len(objectsAt(d.Body, "properties.containers")) > 0
+}
+
 // checkGroup drops what clients say of how containers are doing, and refuses volumes that there are none of.
 func checkGroup(w *write) error {
 	for _, list := range []string{"properties.containers", "properties.initContainers"} {
@@ -69,7 +100,10 @@ func checkGroup(w *write) error {
 	if err != nil {
 		return err
 	}
-	return group.CheckVolumes(w.id)
+	if err := group.CheckVolumes(w.id); err != nil {
+		return err
+	}
+	return w.checkRoom(hasContainers)
 }
 
 // showGroup shows how a group is doing, and none of its secrets.

@@ -189,3 +189,30 @@ func TestTerminal(t *testing.T) {
 		})
 	}
 }
+
+// TestTooManyGroups: a subscription has so many groups that run containers, however they come to it; those that are places count for
+// nothing, and one that is there can be written again. (There once was no bound.)
+func TestTooManyGroups(t *testing.T) {
+	const most = 100
+	handler, _ := newInstances(t)
+	put := func(name, body string) int {
+		return send(handler, newRequest("owner", http.MethodPut, expand("{aci}/")+name, body)).Code
+	}
+	const place = `{"location": "westeurope"}`
+	for i := range most {
+		if got := put(fmt.Sprintf("g%d", i), oneContainer); got != http.StatusCreated {
+			t.Fatalf("the group %d: %d", i, got)
+		}
+	}
+	for _, c := range []struct {
+		name, body string
+		want       int
+	}{
+		{"place", place, http.StatusCreated}, {"one-more", oneContainer, http.StatusConflict}, {"place", oneContainer, http.StatusConflict},
+		{"g7", oneContainer, http.StatusOK},
+	} {
+		if got := put(c.name, c.body); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}

@@ -94,6 +94,9 @@ func checkJob(w *write) error {
 		if err != nil {
 			return err
 		}
+		if err := w.checkRoom(goesOn); err != nil {
+			return err
+		}
 		return w.checkVersion(job.Environment)
 	}
 	was, _ := w.old.Body["properties"].(map[string]any)
@@ -113,6 +116,12 @@ func checkJob(w *write) error {
 	return nil
 }
 
+// goesOn reports whether a job has not ended.
+func goesOn(d *azure.Document) bool {
+	job, err := azure.ReadTrainingJob(*d)
+	return err == nil && !job.Over()
+}
+
 // checkVersion refuses an environment that does not exist.
 func (w *write) checkVersion(id azure.ResourceID) error {
 	if _, exists := w.state.Get(id.Key()); !exists {
@@ -121,7 +130,13 @@ func (w *write) checkVersion(id azure.ResourceID) error {
 	return nil
 }
 
+// serves reports whether a deployment is more than a place.
+func serves(d *azure.Document) bool { return textAt(d.Body, "properties.environmentId") != "" }
+
 func checkServing(w *write) error {
+	if err := w.checkRoom(serves); err != nil {
+		return err
+	}
 	d, err := azure.ReadOnlineDeployment(azure.Document{ID: w.id, Body: w.body})
 	if err != nil || d.Environment.IsZero() {
 		return err

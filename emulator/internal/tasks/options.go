@@ -37,6 +37,8 @@ type Options struct {
 	Disk int64
 	// Workers is how many runs of a registry go on at once; 0 means 2.
 	Workers int
+	// Most is how many runs go on at once in all registries and agent pools together; 0 means 32.
+	Most int
 	// Keep is how many runs of a registry are kept, the newest; 0 means 500.
 	Keep int
 	// Log takes what goes wrong beside the runs; the default discards it.
@@ -45,6 +47,7 @@ type Options struct {
 
 const (
 	defaultWorkers = 2
+	defaultMost    = 32
 	defaultKeep    = 500
 	defaultDisk    = 10 << 30
 )
@@ -52,6 +55,9 @@ const (
 func (o Options) resolve() Options {
 	if o.Workers <= 0 {
 		o.Workers = defaultWorkers
+	}
+	if o.Most <= 0 {
+		o.Most = defaultMost
 	}
 	if o.Keep <= 0 {
 		o.Keep = defaultKeep

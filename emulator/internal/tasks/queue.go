@@ -71,7 +71,7 @@ func (s *Service) pumpAll() {
 		return
 	}
 	for key, q := range s.queues {
-		for limit := s.machines(state, q.of); q.busy < limit && len(q.waiting) > 0; q.busy++ {
+		for limit := s.machines(state, q.of); q.busy < limit && s.busy < s.Most && len(q.waiting) > 0; q.busy++ {
 			next := q.waiting[0]
 			q.waiting = q.waiting[1:]
 			s.begin(q, next)
@@ -103,12 +103,14 @@ func (s *Service) begin(q *queue, id azure.ResourceID) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(s.ctx))
 	stop := context.AfterFunc(s.ctx, func() { cancel(errStopped) })
 	s.cancels[id.Key()] = cancel
+	s.busy++
 	s.work.Go(func() {
 		defer cancel(nil)
 		defer stop()
 		s.carryOut(ctx, id)
 		s.mu.Lock()
 		q.busy--
+		s.busy--
 		delete(s.cancels, id.Key())
 		s.mu.Unlock()
 		s.pumpAll()

@@ -88,3 +88,33 @@ func TestPass(t *testing.T) {
 		}
 	}
 }
+
+// TestMostAtOnce: however many machines registries and their agent pools have, so many runs go on at once. (A pool of a thousand
+// machines once ran a thousand.)
+func TestMostAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.Workers, b.Most = 10, 2
+	var ids []azure.ResourceID
+	for range 5 {
+		ids = append(ids, b.schedule(taskOf("version: v1.1.0\nsteps:\n- cmd: image block\n")))
+	}
+	b.work()
+	for left := len(ids); left > 0; left-- {
+		var going []azure.ResourceID
+		for len(going) < min(2, left) {
+			going = nil
+			for _, id := range ids {
+				if d, _ := b.cloud.State().Get(id.Key()); running(d) {
+					going = append(going, id)
+				}
+			}
+			if len(going) > 2 {
+				t.Fatalf("%d runs go on", len(going))
+			}
+		}
+		if err := b.Cancel(t.Context(), going[0]); err != nil {
+			t.Fatal(err)
+		}
+		b.await(going[0], ended)
+	}
+}

@@ -22,6 +22,7 @@ type Service struct {
 	mu      sync.Mutex
 	ctx     context.Context // of Run; nil before it
 	queues  map[string]*queue
+	busy    int                                // runs that go on
 	cancels map[string]context.CancelCauseFunc // of the runs that go on, by key
 	passes  map[string]bool                    // of the runs that go on
 	changed map[string]bool                    // keys of documents since Run last looked

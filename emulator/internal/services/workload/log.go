@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// The bounds of a log, in bytes: of all that is kept, and of one line.
+// The bounds of a log, in bytes: of all that is kept, and of one line; and what a line takes besides its text.
 const (
-	maxLog  = 1 << 20
-	maxLine = 16 << 10
+	maxLog   = 1 << 20
+	maxLine  = 16 << 10
+	lineCost = 64
 )
 
 // Log keeps the last of what a container prints, with the time of each line. It is an io.Writer; its methods may be called
@@ -52,10 +53,11 @@ func (l *Log) add(piece []byte) {
 		l.lines[last].text = append(l.lines[last].text, piece...)
 	} else {
 		l.lines = append(l.lines, line{l.Now().UTC(), bytes.Clone(piece)})
+		l.size += lineCost
 	}
 	l.size += len(piece)
 	for l.size > maxLog {
-		l.size -= len(l.lines[0].text)
+		l.size -= len(l.lines[0].text) + lineCost
 		l.lines = l.lines[1:]
 	}
 }
