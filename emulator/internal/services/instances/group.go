@@ -120,7 +120,8 @@ func (g *group) lost(written string) bool {
 
 // settle calls done when it is known how the group begins. One that failed tries again at once if it was written since.
 func (g *group) settle(written string, done func(error)) {
-	if g.lost(written) {
+	rewritten := g.lost(written)
+	if rewritten {
 		g.creating()
 	}
 	g.mu.Lock()
@@ -132,10 +133,11 @@ func (g *group) settle(written string, done func(error)) {
 	g.mu.Unlock()
 	if over {
 		done(failure)
-		return
 	}
-	for _, i := range g.instances() {
-		i.hurry()
+	if rewritten {
+		for _, i := range g.instances() {
+			i.hurry()
+		}
 	}
 }
 
