@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 )
 
 // files are the directories of a run: the workspace, with its source, the home of its containers, and the rest. They are
@@ -98,25 +100,51 @@ func cause(err error) error {
 	return err
 }
 
+// openDirectory opens a directory below another. A pipe in its place keeps nobody waiting, as it would without the slash.
+func openDirectory(root *os.Root, name string) (*os.Root, error) { return root.OpenRoot(name + "/") }
+
 // size is how many bytes the files have. It stops counting at a bound.
-func (f files) size(bound int64) (n int64) {
-	_ = filepath.WalkDir(f.dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // what comes and goes meanwhile does not count
+func (f files) size(bound int64) int64 {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = root.Close() }()
+	return bound - remaining(root, bound, 0)
+}
+
+// remaining is what a directory leaves of a bound; it is negative if that is too little. Directories are opened one in the
+// other, since a container may make their paths longer than a path may be; too many are too much.
+func remaining(dir *os.Root, left int64, depth int) int64 {
+	list, err := dir.Open(".")
+	if err != nil {
+		return left // what comes and goes meanwhile does not count
+	}
+	entries, _ := list.ReadDir(-1)
+	_ = list.Close()
+	if depth > maxDepth {
+		return -1
+	}
+	for _, entry := range entries {
+		left -= entrySize
+		if info, err := dir.Lstat(entry.Name()); err == nil && info.Mode().IsRegular() {
+			left -= info.Size()
 		}
-		n += entrySize
-		if info, err := d.Info(); err == nil && d.Type().IsRegular() {
-			n += info.Size()
+		if entry.IsDir() && left >= 0 {
+			if below, err := openDirectory(dir, entry.Name()); err == nil {
+				left = remaining(below, left, depth+1)
+				_ = below.Close()
+			}
 		}
-		if n > bound {
-			return fs.SkipAll
+		if left < 0 {
+			return left
 		}
-		return nil
-	})
-	return n
+	}
+	return left
 }
 
 const (
+	maxDepth    = 512             // directories within each other
 	entrySize   = 256             // bytes that a file counts besides its content
 	lookAtFiles = 2 * time.Second // between two looks at how many bytes they have
 )
@@ -148,11 +176,5 @@ func (f files) close() {
 	if f.workspace != nil {
 		_ = f.workspace.Close()
 	}
-	_ = filepath.WalkDir(f.dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			_ = os.Chmod(name, 0o700) //nolint:gosec // it is about to be removed
-		}
-		return nil
-	})
-	_ = os.RemoveAll(f.dir)
+	_ = executor.Remove(f.dir)
 }

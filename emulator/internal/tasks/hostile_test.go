@@ -3,6 +3,7 @@
 package tasks
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,5 +65,49 @@ func TestPipeInTheWorkspace(t *testing.T) {
 	f := openedFiles(t, func(workspace string) error { return syscall.Mkfifo(filepath.Join(workspace, "Dockerfile"), 0o644) })
 	if text, err := f.read("Dockerfile"); err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := openDirectory(f.workspace, "Dockerfile"); err == nil {
+		t.Error("it is a context")
+	}
+}
+
+// deep makes directories in one another, far deeper than a path can say, and a file in the last that seems to be large.
+func deep(t *testing.T, dir string, depth int) {
+	t.Helper()
+	name := strings.Repeat("d", 200)
+	above, err := os.OpenRoot(dir)
+	for range depth {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := above.Mkdir(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		below, openErr := above.OpenRoot(name)
+		_ = above.Close()
+		above, err = below, openErr
+	}
+	defer above.Close()
+	file, err := above.Create("file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(file.Truncate(1<<30), above.Chmod(".", 0), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a step hides deeper than a path is long counts, and is removed.
+func TestDeepFiles(t *testing.T) {
+	for depth, least := range map[int]int64{40: 1 << 30, maxDepth + 10: 1 << 40} {
+		f := openedFiles(t)
+		deep(t, f.path(workspaceDir), depth)
+		if n := f.size(1 << 40); n < least && os.Geteuid() == 0 {
+			t.Errorf("%d deep: %d bytes", depth, n)
+		}
+		f.close()
+		if _, err := os.Lstat(f.dir); !os.IsNotExist(err) {
+			t.Errorf("%d deep: it is still there: %v", depth, err)
+		}
 	}
 }

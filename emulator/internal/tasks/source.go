@@ -88,13 +88,13 @@ func (r *run) buildContext(ctx context.Context, step *taskfile.Step) (root *os.R
 	if err := r.files.workspace.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, cause(err)
 	}
-	if root, err = r.files.workspace.OpenRoot(dir); err != nil {
+	if root, err = openDirectory(r.files.workspace, dir); err != nil {
 		return nil, nil, cause(err)
 	}
 	got, err := r.fetcher().Fetch(ctx, at, root)
 	if err == nil && got.Dir != "." {
 		whole := root
-		root, err = whole.OpenRoot(got.Dir)
+		root, err = openDirectory(whole, got.Dir)
 		_ = whole.Close()
 	}
 	return root, nil, err
@@ -111,7 +111,7 @@ func (r *run) localContext(step *taskfile.Step) (root *os.Root, file []byte, err
 		}
 		file = []byte(text)
 	}
-	root, err = r.files.workspace.OpenRoot(local(from(step.WorkingDirectory, b.Context)))
+	root, err = openDirectory(r.files.workspace, local(from(step.WorkingDirectory, b.Context)))
 	if err != nil {
 		return nil, nil, fmt.Errorf("unable to prepare context: path %q not found: %w", b.Context, cause(err))
 	}
@@ -132,7 +132,7 @@ func (f *files) enter(dir string) error {
 	if dir == "" || dir == "." {
 		return nil
 	}
-	root, err := f.workspace.OpenRoot(dir)
+	root, err := openDirectory(f.workspace, dir)
 	if err != nil {
 		return cause(err)
 	}

@@ -26,7 +26,7 @@ func Extract(ctx context.Context, archive io.Reader, into *os.Root, l Limits) er
 	}
 	defer plain.Close() //nolint:errcheck // it is only read
 	x := &extraction{into: into, limits: l.resolve(), compressed: compressed}
-	stream := tar.NewReader(plain)
+	stream := tar.NewReader(&described{Reader: plain, x: x})
 	for {
 		h, err := stream.Next()
 		if errors.Is(err, io.EOF) {
@@ -52,6 +52,8 @@ type extraction struct {
 	entries     int
 	bytes       int64
 	directories []*tar.Header // whose permissions come last: they may forbid to write
+	stream      int64         // bytes of the archive, with what it says of its files
+	names       int           // bytes of the names: they are kept
 }
 
 // entry unpacks one entry.
@@ -65,6 +67,9 @@ func (x *extraction) entry(h *tar.Header, content io.Reader) error {
 	name, err := localName(h.Name)
 	if err != nil || name == "." {
 		return err
+	}
+	if x.names += len(name); x.names > maxNames {
+		return tooLarge("the names of its files have more than %d bytes", maxNames)
 	}
 	if err := x.place(name, h.Typeflag == tar.TypeDir); err != nil {
 		return entryError(h.Name, err)
@@ -137,7 +142,7 @@ func (x *extraction) place(name string, isDirectory bool) error {
 }
 
 func (x *extraction) directory(h *tar.Header) error {
-	x.directories = append(x.directories, h)
+	x.directories = append(x.directories, &tar.Header{Name: h.Name, Mode: h.Mode, ModTime: h.ModTime}) // not all that it may say
 	err := x.into.Mkdir(h.Name, 0o755)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -215,6 +220,22 @@ func (m *metered) Read(p []byte) (int, error) {
 		return n, tooLarge("it has more than %d bytes", x.limits.Bytes)
 	case x.bytes > ratioFrom && x.bytes/x.limits.Ratio > x.compressed.n:
 		return n, tooLarge("%d bytes of it come to more than %d: this is no archive that anybody would make", x.compressed.n, x.bytes)
+	}
+	return n, err
+}
+
+// described counts the archive itself, and ends one that says far more of its files than anybody would.
+type described struct {
+	io.Reader
+	x *extraction
+}
+
+// Read reads, and counts.
+func (d *described) Read(p []byte) (int, error) {
+	n, err := d.Reader.Read(p)
+	x := d.x
+	if x.stream += int64(n); x.stream > ratioFrom && x.stream/x.limits.Ratio > x.compressed.n {
+		return n, tooLarge("%d bytes of it come to more than %d: this is no archive that anybody would make", x.compressed.n, x.stream)
 	}
 	return n, err
 }

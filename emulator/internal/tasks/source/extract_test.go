@@ -197,6 +197,23 @@ func TestExtractRefuses(t *testing.T) {
 	}
 }
 
+// attributedArchive has directories whose attributes are all that there is to it.
+func attributedArchive(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for range ratioFrom/1_000_000 + 8 {
+		h := &tar.Header{Name: "a/", Typeflag: tar.TypeDir, Mode: 0o755, PAXRecords: map[string]string{"SCHILY.xattr.user.a": strings.Repeat("a", 1_000_000)}}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // TestExtractBounds tries archives that come to more than they may.
 func TestExtractBounds(t *testing.T) {
 	zeros := strings.Repeat("\x00", 1<<20)
@@ -213,6 +230,7 @@ func TestExtractBounds(t *testing.T) {
 		"bytes":      {archiveOf(t, entry{name: "a", content: zeros}, entry{name: "b", content: "x"}), Limits{Bytes: 1 << 20}, ErrTooLarge},
 		"entries":    {archiveOf(t, entry{name: "a"}, entry{name: "b"}, entry{name: "c"}), Limits{Entries: 2}, ErrTooLarge},
 		"a zip bomb": {bomb, Limits{}, ErrTooLarge},
+		"attributes": {gzipped(t, attributedArchive(t)), Limits{}, ErrTooLarge},
 		"twice":      {gzipped(t, bomb), Limits{}, tar.ErrHeader}, // what is within is no archive
 	} {
 		t.Run(name, func(t *testing.T) {

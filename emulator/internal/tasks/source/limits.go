@@ -22,6 +22,7 @@ const (
 	defaultRatio   = 200
 
 	maxName   = 4096     // bytes, as of a path on Linux
+	maxNames  = 64 << 20 // bytes of all names together
 	maxDepth  = 128      // directories within each other
 	ratioFrom = 64 << 20 // bytes from which on the ratio counts
 )
