@@ -26,6 +26,7 @@ const (
 	terminalLife = time.Minute     // of one that waits
 	maxFrame     = 1 << 20         // bytes
 	firstFrame   = 5 * time.Second // that a client has to send its password
+	maxUnread    = time.Minute     // that a client may leave what is printed unread
 )
 
 var errCommand = refusal{400, "InvalidExecRequest", "'command' is the program to run, such as /bin/sh."}
@@ -33,6 +34,7 @@ var errCommand = refusal{400, "InvalidExecRequest", "'command' is the program to
 // terminal is one that waits for its client.
 type terminal struct {
 	id, password string
+	principal    string // who asked for it
 	group        azure.ResourceID
 	container    string
 	args         []string
@@ -65,9 +67,11 @@ func (t *terminals) take(id string, now time.Time) (terminal, bool) {
 	return terminal{}, false
 }
 
+const execRight = "exec/action"
+
 // postContainerExec answers with where the terminal of a program in a container is.
 func postContainerExec(c *call) (answer, error) {
-	id, name, err := c.container("exec/action")
+	id, name, err := c.container(execRight)
 	if err != nil {
 		return answer{}, err
 	}
@@ -83,18 +87,18 @@ func postContainerExec(c *call) (answer, error) {
 		return answer{}, err // there is no such container
 	}
 	t := terminal{
-		id: strings.ToLower(rand.Text()), password: rand.Text(), group: id, container: name, args: args, ends: c.Now().Add(terminalLife),
+		id: strings.ToLower(rand.Text()), password: rand.Text(), principal: c.principal, group: id, container: name, args: args, ends: c.Now().Add(terminalLife),
 	}
 	c.terminals.add(t)
 	at := strings.Replace(origin(c.r), "http", "ws", 1) + id.String() + "/containers/" + name + "/exec/" + t.id
 	return ok(map[string]any{"webSocketUri": at, "password": t.password}), nil
 }
 
-// serveTerminal is the WebSocket of a terminal. Whoever knows the password has been given the right.
+// serveTerminal is the WebSocket of a terminal. Whoever knows the password has been given the right, and must have it still.
 func (s *server) serveTerminal(w http.ResponseWriter, r *http.Request) {
 	_, id := cutLast(cleanPath(r.URL.Path))
 	t, found := s.terminals.take(id, s.Now())
-	if !found {
+	if !found || !s.Backend.Authorize(t.principal, azure.TypeContainerGroup+"/containers/"+execRight, t.group.Key()).Allowed {
 		s.fail(w, r, errOperationMissing.with(id))
 		return
 	}
@@ -124,13 +128,22 @@ func (s *server) talk(conn *websocket.Conn, t terminal) {
 		cancel() // the client is gone
 	}()
 	defer func() { _ = typed.Close() }()
-	if err := s.Instances.Exec(ctx, t.group, t.container, t.args, stream{typed, conn}); err != nil && ctx.Err() == nil {
+	if err := s.Instances.Exec(ctx, t.group, t.container, t.args, stream{typed, reader{conn}}); err != nil && ctx.Err() == nil {
 		said := asError(err)
 		if said.Cause != nil {
 			s.Log.Error("exec in a container failed", "group", t.group, "container", t.container, "cause", said.Cause)
 		}
 		_, _ = fmt.Fprintf(conn, "%s\r\n", said.Message)
 	}
+}
+
+// reader is a client that reads what is printed, or is taken for gone.
+type reader struct{ *websocket.Conn }
+
+// Write sends what was printed.
+func (r reader) Write(p []byte) (int, error) {
+	_ = r.SetWriteDeadline(time.Now().Add(maxUnread))
+	return r.Conn.Write(p)
 }
 
 // stream reads from one end and writes to another.

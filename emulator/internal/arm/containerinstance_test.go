@@ -150,14 +150,18 @@ func TestTerminal(t *testing.T) {
 	if put := send(handler, newRequest("owner", "PUT", expand("{aci}/worker"), oneContainer)); put.Code != http.StatusCreated {
 		t.Fatalf("%d %s", put.Code, put.Body)
 	}
-	open := func(t *testing.T) (*websocket.Conn, string, string) {
+	ask := func(t *testing.T, who string) (told struct{ WebSocketURI, Password string }) {
 		t.Helper()
-		r := newRequest("owner", "POST", expand("{aci}/worker/containers/c/exec"), "Host: "+server.Listener.Addr().String()+"\n"+`{"command": "/bin/sh -l"}`)
+		r := newRequest(who, "POST", expand("{aci}/worker/containers/c/exec"), "Host: "+server.Listener.Addr().String()+"\n"+`{"command": "/bin/sh -l"}`)
 		r.URL.Scheme, r.TLS = "", nil
-		var told struct{ WebSocketURI, Password string }
 		if err := json.Unmarshal(send(handler, r).Body.Bytes(), &told); err != nil {
 			t.Fatal(err)
 		}
+		return told
+	}
+	open := func(t *testing.T) (*websocket.Conn, string, string) {
+		t.Helper()
+		told := ask(t, "owner")
 		conn, err := websocket.Dial(told.WebSocketURI, "", "http://localhost")
 		if err != nil {
 			t.Fatalf("%s: %v", told.WebSocketURI, err)
@@ -177,6 +181,21 @@ func TestTerminal(t *testing.T) {
 		}
 		if _, err := websocket.Dial(at, "", "http://localhost"); err == nil {
 			t.Error("a terminal is there twice")
+		}
+	})
+	t.Run("a right that is taken meanwhile", func(t *testing.T) { // it was once enough to have had it
+		assignment := expand("{g}/providers/Microsoft.Authorization/roleAssignments/11111111-1111-4111-8111-111111111111")
+		body := expand(`{"properties": {"principalId": "{nobody}", "roleDefinitionId": "/{roles}/b24988ac-6180-42a0-ab88-20f7382dd24c"}}`)
+		if got := send(handler, newRequest("owner", "PUT", assignment, body)); got.Code != http.StatusCreated {
+			t.Fatalf("%d %s", got.Code, got.Body)
+		}
+		told := ask(t, "nobody")
+		if got := send(handler, newRequest("owner", "DELETE", assignment, "")); got.Code != http.StatusOK || told.WebSocketURI == "" {
+			t.Fatalf("%d %s", got.Code, got.Body)
+		}
+		if conn, err := websocket.Dial(told.WebSocketURI, "", "http://localhost"); err == nil {
+			_ = conn.Close()
+			t.Error("there is a terminal")
 		}
 	})
 	for _, wrong := range []string{"", "guess"} {
