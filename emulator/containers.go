@@ -34,7 +34,7 @@ func (e *Emulator) openContainers() (err error) {
 		kind = executor.Docker
 	}
 	e.executor, err = executor.Choose(context.Background(), executor.Options{
-		Kind: kind, Dir: e.containerDir(), Executable: e.options.Executable, ChildArguments: []string{containerChild},
+		Kind: kind, Dir: e.containerDir(), Executable: e.options.Executable, ChildArguments: []string{containerChild}, Image: e.ownImage(),
 	})
 	if err != nil {
 		return err
@@ -43,17 +43,21 @@ func (e *Emulator) openContainers() (err error) {
 	return nil
 }
 
+// ownImage makes an image of this program, of which a Docker engine runs one end of networks; nil if nothing is known that
+// could be in it.
+func (e *Emulator) ownImage() func() (v1.Image, error) {
+	if e.mirrors.Images == nil {
+		return nil
+	}
+	return func() (v1.Image, error) { return e.mirrors.Images.Image("mcr.microsoft.com/acr/bash", nil) }
+}
+
 // containerDir is where the layers of images are unpacked: beside the other state, so that they are there at the next start.
 func (e *Emulator) containerDir() string {
 	if e.options.Data == "" {
 		return ""
 	}
 	return filepath.Join(e.options.Data, "containers")
-}
-
-// outside finds an image that no registry here has.
-func (e *Emulator) outside(ctx context.Context, reference string, platform v1.Platform) (v1.Image, error) {
-	return e.mirrors.Resolve(ctx, reference, &platform)
 }
 
 // microsoftHost is the registry of Microsoft's own images, of which the emulator has those that tasks name.

@@ -21,9 +21,6 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
 
-// maxLayer is the most that one layer may hold, in bytes.
-const maxLayer = 16 << 30
-
 // sizeSuffix is that of the file beside an unpacked layer that holds its size; it says that the layer is whole.
 const sizeSuffix = ".size"
 

@@ -8,6 +8,9 @@ import (
 	"io"
 )
 
+// maxLayer is the most that one layer may hold, in bytes.
+const maxLayer = 16 << 30
+
 // checked reads a layer's content and takes its digest on the way.
 type checked struct {
 	from io.Reader

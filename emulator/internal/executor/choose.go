@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Kinds of executors, as they are asked for.
@@ -35,6 +37,9 @@ type Options struct {
 	Executable string
 	// ChildArguments come before what is given to Child.
 	ChildArguments []string
+	// Image makes an image whose program is the same as Executable, for a Docker engine's side of networks. Without it there are
+	// no containers by a Docker engine.
+	Image func() (v1.Image, error)
 	// Cache is how many bytes of unpacked layers are kept beyond those in use; 0 is 4 GiB.
 	Cache int64
 	// Limits bound containers that say nothing else; what is zero here has a default.

@@ -10,7 +10,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
 )
@@ -39,12 +38,6 @@ func (w *network) diff(ctx context.Context, c *container) (v1.Layer, error) {
 	return partial.UncompressedToLayer(l)
 }
 
-// changes is a layer in a file.
-type changes struct {
-	path string
-	id   v1.Hash
-}
-
 func (l *changes) read(from io.Reader) error {
 	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -58,12 +51,3 @@ func (l *changes) read(from io.Reader) error {
 	l.id = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
 	return nil
 }
-
-// DiffID is the digest of the content.
-func (l *changes) DiffID() (v1.Hash, error) { return l.id, nil }
-
-// Uncompressed opens the content.
-func (l *changes) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) }
-
-// MediaType is that of docker's layers.
-func (l *changes) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }

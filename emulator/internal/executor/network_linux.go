@@ -17,7 +17,6 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/sandbox"
-	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
 )
 
 // network is a keeper, the containers in it, and what serves them.
@@ -47,7 +46,8 @@ func (n *namespaces) newNetwork(ctx context.Context, o NetworkOptions) (*network
 		namespaces: n, options: o, id: hex.EncodeToString(id), address: netip.MustParseAddr(sandbox.FirstContainer),
 		containers: map[*container]bool{},
 	}
-	if err := w.prepareTrust(); err != nil {
+	var err error
+	if w.trust, w.env, err = trust(o); err != nil {
 		return nil, err
 	}
 	if err := w.makeDirectory(w.path()); err != nil {
@@ -67,20 +67,6 @@ func (n *namespaces) newNetwork(ctx context.Context, o NetworkOptions) (*network
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
-}
-
-// prepareTrust makes what tells programs of the authority.
-func (w *network) prepareTrust() (err error) {
-	var told []string
-	if len(w.options.CA) > 0 {
-		if w.trust, err = vantage.JavaTrustStore(w.options.CA); err != nil {
-			return err
-		}
-		told = vantage.Environment(vantage.Surroundings{CAFile: sandbox.AuthorityFile, TrustStore: sandbox.TrustFile})
-	}
-	w.env = vantage.Merge(told, w.options.Env)
-	w.env = slices.DeleteFunc(w.env, func(v string) bool { return !slices.Contains([]byte(v), '=') })
-	return nil
 }
 
 func (w *network) path() string { return filepath.Join(w.namespaces.slot.path, runsDir, w.id) }

@@ -72,14 +72,14 @@ func (n *Names) Serve(c net.PacketConn) {
 		if err != nil {
 			return
 		}
-		if answer, ok := n.answer(question[:size]); ok {
+		if answer, ok := n.Answer(question[:size]); ok {
 			_, _ = c.WriteTo(answer, peer)
 		}
 	}
 }
 
-// answer makes the answer to a DNS message; what is none has none.
-func (n *Names) answer(message []byte) ([]byte, bool) {
+// Answer makes the answer to a DNS message; what is none has none.
+func (n *Names) Answer(message []byte) ([]byte, bool) {
 	var parser dnsmessage.Parser
 	header, err := parser.Start(message)
 	if err != nil || header.Response {

@@ -18,7 +18,7 @@ func ask(t *testing.T, n *Names, name string, kind dnsmessage.Type) (dnsmessage.
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered, ok := n.answer(packed)
+	answered, ok := n.Answer(packed)
 	var answer dnsmessage.Message
 	if err := answer.Unpack(answered); err != nil || !ok || answer.ID != 7 || !answer.Response {
 		t.Fatalf("%s: %v, %v", name, answer, err)
@@ -69,7 +69,7 @@ func FuzzNames(f *testing.F) {
 	f.Add([]byte("\x00\x07\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07azurecr\x02io\x00\x00\x01\x00\x01"))
 	n := NewNames(firstName, nil)
 	f.Fuzz(func(t *testing.T, message []byte) {
-		if answer, ok := n.answer(message); ok && len(answer) < 12 {
+		if answer, ok := n.Answer(message); ok && len(answer) < 12 {
 			t.Errorf("%q is answered with %q", message, answer)
 		}
 	})

@@ -90,14 +90,14 @@ func listen(ports []int) ([]*os.File, error) {
 	return append(sockets, f), err
 }
 
-// connect gives a container, by its init's process, an interface at the bridge.
-func connect(number, pid int) error {
+// connect gives a container an interface at the bridge. peer is its network: a netlink.NsPid or a netlink.NsFd.
+func connect(number int, peer any) error {
 	bridge, err := netlink.LinkByName(bridgeName)
 	if err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
 	attrs := netlink.LinkAttrs{Name: "c" + strconv.Itoa(number), MasterIndex: bridge.Attrs().Index, Flags: net.FlagUp}
-	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: containerName, PeerNamespace: netlink.NsPid(pid)}
+	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: containerName, PeerNamespace: peer}
 	if err := netlink.LinkAdd(veth); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}

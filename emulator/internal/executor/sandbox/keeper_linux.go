@@ -29,6 +29,9 @@ const maxHello = 64 << 10
 // Child runs one of the roles; args are what follows the command of Hello. It returns only if that failed, or when a keeper
 // has nothing more to do.
 func Child(args []string) error {
+	if len(args) > 1 && args[0] == RolePod {
+		return servePod(args[1:])
+	}
 	roles := map[string]func() error{RoleKeeper: keep, RoleInit: initialize, RoleEntrant: enter}
 	if len(args) != 1 || roles[args[0]] == nil {
 		return errors.New("not started by an executor")

@@ -13,13 +13,18 @@
 // It takes Linux 5.12 (idmapped mounts, overlayfs in user namespaces, openat2), on x86-64 or arm64.
 package sandbox
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 // Roles are the last of the arguments that this binary starts itself with.
 const (
 	RoleKeeper  = "keeper"
 	RoleInit    = "init"
 	RoleEntrant = "entrant"
+	// RolePod is that of the gateway which a Docker engine runs; ports follow it.
+	RolePod = "pod"
 )
 
 // Addresses of every network. Networks do not know each other, so that all have the same.
@@ -35,6 +40,37 @@ const (
 	hostRange = "198.18.0.0/15" // RFC 2544: nobody's on any network
 	imds      = "169.254.169.254"
 )
+
+// Where a container finds the authority that it is to trust.
+const (
+	// AuthorityFile is in PEM.
+	AuthorityFile = "/run/acrlocal/ca.pem"
+	// TrustFile is the same for Java.
+	TrustFile = "/run/acrlocal/trust.jks"
+	// MaxBundle is the size of a distribution's bundle, in bytes.
+	MaxBundle = 4 << 20
+)
+
+// Bundles are the files in which the distributions keep the roots that everybody trusts. Where the image has one, the
+// container sees it with the authority added.
+var Bundles = [...]string{
+	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Arch, Alpine
+	"/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL
+	"/etc/ssl/ca-bundle.pem",                            // SUSE
+	"/etc/ssl/cert.pem",                                 // Alpine's libressl
+}
+
+// Trusting is a bundle with an authority added.
+func Trusting(bundle, authority []byte) []byte {
+	if len(bundle) > 0 && !bytes.HasSuffix(bundle, []byte("\n")) {
+		bundle = append(bundle, '\n')
+	}
+	return append(bundle, authority...)
+}
+
+// MaxConnections is how many connections a network has open to emulated hosts. More wait.
+const MaxConnections = 256
 
 // Files in the directory of a container, beside what the kernel keeps there.
 const (

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -15,23 +14,6 @@ import (
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
 )
-
-// Where a container finds the authority that it is to trust.
-const (
-	AuthorityFile = "/run/acrlocal/ca.pem"
-	TrustFile     = "/run/acrlocal/trust.jks"
-	maxBundle     = 4 << 20 // bytes of a distribution's bundle
-)
-
-// bundles are the files in which the distributions keep the roots that everybody trusts. Where the image has one, the
-// container sees it with the authority added.
-var bundles = []string{
-	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Arch, Alpine
-	"/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora
-	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL
-	"/etc/ssl/ca-bundle.pem",                            // SUSE
-	"/etc/ssl/cert.pem",                                 // Alpine's libressl
-}
 
 // makeRoot stacks the image's layers, a layer of what the image lacks, and the directory that the container writes to. The
 // extra layer is made through an overlay of its own, so that the kernel copies up the directories it lies in as they are; what
@@ -232,7 +214,7 @@ func (i *initiation) makeTrust() error {
 		}
 	}
 	var done []string
-	for _, name := range bundles {
+	for _, name := range Bundles {
 		fd, err := layer.OpenIn(i.root, name, 0)
 		if err != nil {
 			continue
@@ -243,19 +225,11 @@ func (i *initiation) makeTrust() error {
 			continue
 		}
 		done = append(done, real)
-		if err := i.rewrite(real, i.trusting); err != nil {
+		if err := i.rewrite(real, func(bundle []byte) []byte { return Trusting(bundle, i.plan.Authority) }); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// trusting is a bundle with the authority added.
-func (i *initiation) trusting(bundle []byte) []byte {
-	if len(bundle) > 0 && !bytes.HasSuffix(bundle, []byte("\n")) {
-		bundle = append(bundle, '\n')
-	}
-	return append(bundle, i.plan.Authority...)
 }
 
 // rewrite changes a file of the root without a trace of when.
@@ -269,7 +243,7 @@ func (i *initiation) rewrite(name string, change func([]byte) []byte) error {
 	if err := unix.Fstat(fd, &before); err != nil {
 		return wrap(name, err)
 	}
-	if before.Mode&unix.S_IFMT != unix.S_IFREG || before.Size > maxBundle {
+	if before.Mode&unix.S_IFMT != unix.S_IFREG || before.Size > MaxBundle {
 		return nil // not a bundle
 	}
 	content, err := os.ReadFile(layer.Magic(fd))

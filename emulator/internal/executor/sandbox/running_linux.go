@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/executor/layer"
@@ -143,7 +144,7 @@ func (k *keeper) run(p *Plan, j *job) {
 		return
 	}
 	defer k.forget(p.Number, r)
-	err = connect(p.Number, r.cmd.Process.Pid)
+	err = connect(p.Number, netlink.NsPid(r.cmd.Process.Pid))
 	var a Answer
 	if err == nil {
 		a, err = r.instruct(p)
