@@ -167,6 +167,7 @@ func (g *git) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + g.path("config"),
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_PROTOCOL_FROM_USER=0", "GIT_ATTR_NOSYSTEM=1",
+		"GIT_ALLOW_PROTOCOL=file:http", "GIT_NO_LAZY_FETCH=1", // whatever the configuration of a repository of this machine says
 	}
 	return cmd
 }

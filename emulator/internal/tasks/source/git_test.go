@@ -201,3 +201,26 @@ func TestGitHostile(t *testing.T) {
 		t.Error("something of the repository ran")
 	}
 }
+
+// TestGitPromised fetches a repository of this machine that has not all it should, and says that a program brings the rest. (A git
+// without the patch for CVE-2024-32004 runs it, unless it is told not to.)
+func TestGitPromised(t *testing.T) {
+	dir, _ := repository(t)
+	ran := filepath.Join(t.TempDir(), "ran")
+	for key, value := range map[string]string{
+		"extensions.partialClone": "evil", "remote.evil.promisor": "true", "remote.evil.url": "ext::touch " + ran, "protocol.ext.allow": "always",
+	} {
+		gitIn(t, dir, "config", key, value)
+	}
+	blob := strings.TrimSpace(gitIn(t, dir, "rev-parse", "HEAD:Dockerfile"))
+	if err := os.Remove(filepath.Join(dir, ".git", "objects", blob[:2], blob[2:])); err != nil {
+		t.Fatal(err)
+	}
+	f := &Fetcher{Repositories: []string{filepath.Dir(dir)}}
+	if _, _, err := fetch(t, f, "file://"+dir); err == nil {
+		t.Error("it is whole")
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the program ran")
+	}
+}
