@@ -80,8 +80,22 @@ func modules(file io.ReaderAt) (info *buildinfo.BuildInfo, ok bool) {
 			info, ok = nil, false
 		}
 	}()
-	info, err := buildinfo.Read(file)
+	info, err := buildinfo.Read(frugal{file})
 	return info, err == nil
+}
+
+// maxRead is the longest read of a program, in bytes: what names its modules is far shorter, and would be held in memory.
+const maxRead = 8 << 20
+
+// frugal is a program of which little is read at a time.
+type frugal struct{ io.ReaderAt }
+
+// ReadAt implements io.ReaderAt.
+func (f frugal) ReadAt(p []byte, at int64) (int, error) {
+	if len(p) > maxRead {
+		return 0, ErrTooLarge
+	}
+	return f.ReaderAt.ReadAt(p, at)
 }
 
 // Stdlib is the name of Go's standard library among its modules, as OSV has it.

@@ -199,6 +199,7 @@ func TestHostile(t *testing.T) {
 		{"too many layers", make([][]byte, small.Layers+1), true},
 		{"a list without end", [][]byte{archive(t, entry{name: status, content: strings.Repeat(bash, 1<<20/len(bash)+1)})}, true},
 		{"too many packages", [][]byte{archive(t, entry{name: status, content: strings.Repeat(bash, small.Packages+1)})}, true},
+		{"the same packages by many names", [][]byte{archive(t, entry{name: status, content: strings.Repeat(bash, 40)}, again(1), again(2))}, true},
 		{"programs with holes", [][]byte{holes(t, small.Binary, 3)}, true},
 		{"not an archive", [][]byte{bytes.Repeat([]byte("not an archive. "), 100)}, false},
 		{"cut off", [][]byte{archive(t, entry{name: status, content: bash})[:540]}, false},
@@ -214,6 +215,30 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%v, too large: want %v", err, c.large)
 			}
 		})
+	}
+}
+
+// again is a hard link to the status of dpkg.
+func again(n int) entry {
+	return entry{name: fmt.Sprint("again", n), content: status, kind: tar.TypeLink}
+}
+
+// TestLongVersions: what is kept in memory of packages is bounded, also where a version is as long as a line may be.
+func TestLongVersions(t *testing.T) {
+	paragraphs := strings.Repeat("Package: a\nVersion: "+strings.Repeat("1", maxLine-100)+"\n\n", 16)
+	files := make([]entry, maxKept/len(paragraphs)+1)
+	for i := range files {
+		files[i] = entry{name: fmt.Sprint("var/lib/dpkg/status.d/", i), content: paragraphs}
+	}
+	if _, err := Read(t.Context(), []Layer{stored(archive(t, files...))}, t.TempDir(), DefaultLimits); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestFrugal: a program whose list of modules would fill the memory is not read.
+func TestFrugal(t *testing.T) {
+	if _, err := (frugal{bytes.NewReader(nil)}).ReadAt(make([]byte, maxRead+1), 0); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v", err)
 	}
 }
 

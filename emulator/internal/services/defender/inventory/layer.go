@@ -21,6 +21,7 @@ type reader struct {
 	bytes    int64
 	entries  int
 	packages int
+	kept     int // bytes of what is known of packages
 }
 
 func (r *reader) close() {
@@ -103,7 +104,7 @@ func (r *reader) entry(h *tar.Header, content io.Reader, above, below *tree) err
 	if h.Typeflag == tar.TypeLink {
 		target := strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")
 		if f, there := above.files[target]; there {
-			above.set(name, f)
+			return r.keep(name, f, above)
 		}
 		return nil
 	}
@@ -115,7 +116,19 @@ func (r *reader) entry(h *tar.Header, content io.Reader, above, below *tree) err
 	if err != nil || f.packages == nil && f.system == nil {
 		return err
 	}
-	if r.packages += len(f.packages); r.packages > r.limits.Packages {
+	return r.keep(name, f, above)
+}
+
+// maxKept is how many bytes the names and versions of all packages may have: each may be as long as a line.
+const maxKept = 64 << 20
+
+// keep notes what a file says, which a hard link says again.
+func (r *reader) keep(name string, f found, above *tree) error {
+	r.kept += len(name)
+	for _, p := range f.packages {
+		r.kept += len(p.Name) + len(p.Version) + len(p.Source) + len(p.SourceVersion)
+	}
+	if r.packages += len(f.packages); r.packages > r.limits.Packages || r.kept > maxKept {
 		return ErrTooLarge
 	}
 	above.set(name, f)
@@ -134,7 +147,7 @@ func (r *reader) file(name string, h *tar.Header, content io.Reader) (found, err
 	if err := r.expect(h); err != nil {
 		return found{}, err
 	}
-	f, err := read(name, content)
+	f, err := read(name, content, r.limits.Packages)
 	if err != nil {
 		return found{}, fmt.Errorf("%s: %w", name, err)
 	}

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// textual returns what reads a file by its path, nil if it is none that lists packages or names the system.
-func textual(name string) func(string, io.Reader) (found, error) {
+// textual returns what reads a file by its path, nil if it is none that lists packages or names the system. Of packages it
+// reads one more than there may be.
+func textual(name string) func(string, io.Reader, int) (found, error) {
 	switch name {
 	case "var/lib/dpkg/status":
 		return readDebian
@@ -71,10 +72,10 @@ func paragraphs(r io.Reader, fields []string, each func(map[string]string)) erro
 }
 
 // readDebian reads dpkg's status (dpkg-query(1), "Status"). What is not installed any more, or only selected, is left out.
-func readDebian(name string, r io.Reader) (found, error) {
+func readDebian(name string, r io.Reader, most int) (found, error) {
 	var f found
 	err := paragraphs(r, []string{"Package", "Version", "Source", "Status"}, func(of map[string]string) {
-		if of["Package"] == "" || of["Version"] == "" || !installed(of["Status"]) {
+		if len(f.packages) > most || of["Package"] == "" || of["Version"] == "" || !installed(of["Status"]) {
 			return
 		}
 		p := Package{Ecosystem: Debian, Name: of["Package"], Version: of["Version"], Path: name}
@@ -97,10 +98,10 @@ func installed(status string) bool {
 }
 
 // readAlpine reads the list of apk (apk-installed(5)).
-func readAlpine(name string, r io.Reader) (found, error) {
+func readAlpine(name string, r io.Reader, most int) (found, error) {
 	var f found
 	err := paragraphs(r, []string{"P", "V", "o"}, func(of map[string]string) {
-		if of["P"] == "" || of["V"] == "" {
+		if len(f.packages) > most || of["P"] == "" || of["V"] == "" {
 			return
 		}
 		p := Package{Ecosystem: Alpine, Name: of["P"], Version: of["V"], Source: of["P"], SourceVersion: of["V"], Path: name}
@@ -113,7 +114,7 @@ func readAlpine(name string, r io.Reader) (found, error) {
 }
 
 // readSystem reads os-release (os-release(5)).
-func readSystem(_ string, r io.Reader) (found, error) {
+func readSystem(_ string, r io.Reader, _ int) (found, error) {
 	s := &System{}
 	err := lines(r, func(line string) {
 		name, value, _ := strings.Cut(line, "=")
