@@ -156,13 +156,11 @@ var errFull = errors.New("no space left on device: the files of the run have mor
 func (r *run) bounded(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
-		ticker := time.NewTicker(lookAtFiles)
-		defer ticker.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-ticker.C:
+			case <-r.s.Cloud.After(lookAtFiles):
 				if r.files.size(r.s.Disk) > r.s.Disk {
 					cancel(errFull)
 				}
