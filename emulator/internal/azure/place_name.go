@@ -135,7 +135,7 @@ func insidePlace(s *State, addr netip.Addr) (Place, error) {
 // other namespace each type is one.
 var placeTypes = map[string][]string{
 	"microsoft.authorization":     nil,
-	"microsoft.containerregistry": {Fold(TypeTask), Fold(TypeAgentPool)},
+	"microsoft.containerregistry": {Fold(TypeTask), Fold(TypeTaskRun), Fold(TypeAgentPool)},
 	"microsoft.graph":             nil,
 	"microsoft.machinelearningservices": {
 		Fold(TypeMachineLearning), Fold(TypeOnlineEndpoint), Fold(TypeOnlineDeployment), Fold(TypeMachineLearningNode),

@@ -154,3 +154,21 @@ func TestAgentPool(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 }
+
+// TestTaskRunIsAPlace: what a task run asks for runs at that task run, by the login of the registry and as its identity.
+func TestTaskRunIsAPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, playground, emulator.Options{})
+	id := w.registry + "/taskRuns/once-only"
+	ask := func(tag string, credentials object) {
+		w.arm(http.MethodPut, id, object{"location": "westeurope", "identity": system, "properties": object{"forceUpdateTag": tag, "runRequest": object{
+			"type": "EncodedTaskRunRequest", "platform": object{"os": "linux"}, "sourceLocation": w.upload(source),
+			"encodedTaskContent": []byte(buildAndPush), "credentials": credentials,
+		}}})
+	}
+	ask("1", object{})
+	w.must(w.await("ca1"), "Succeeded", "Successfully pushed image: playground.azurecr.io/made:ca1")
+	w.grant(id, "AcrPush", playground)
+	ask("2", use("[system]", "playground.azurecr.io"))
+	w.must(w.await("ca2"), "Succeeded", "Successfully pushed image: playground.azurecr.io/made:ca2")
+}
