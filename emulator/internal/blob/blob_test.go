@@ -417,3 +417,34 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("left: %v", files)
 	}
 }
+
+// TestFairBounds: an account that has much takes nothing from one that has little, by bytes or by number, and what is being written
+// leaves room for others. (Logs once kept all others out when they filled the store, and the oldest blob went, whoever had it.)
+func TestFairBounds(t *testing.T) {
+	of := func(account string, n int) blob.Ref {
+		return blob.Ref{Account: account, Container: "logs", Name: fmt.Sprint(n)}
+	}
+	fill := func(s *blob.Store, c *clock) (failed error) {
+		for n := range 20 {
+			c.at = c.at.Add(time.Second)
+			failed = errors.Join(failed, s.Create(of("crowd", n)), s.Append(of("crowd", n), make([]byte, 10)))
+		}
+		return failed
+	}
+	for name, o := range map[string]blob.Options{"bytes": {MaxTotal: 100}, "number": {MaxBlobs: 10}} {
+		s, c := open(t, o)
+		if err := errors.Join(s.Create(of("modest", 0)), s.Append(of("modest", 0), make([]byte, 10)), fill(s, c)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.Stat(of("modest", 0)); err != nil {
+			t.Errorf("%s: the one log of its account: %v", name, err)
+		}
+		if got := len(s.List("crowd")); got != 9 {
+			t.Errorf("%s: %d logs of the crowd", name, got)
+		}
+		want(t, ask(s, "PUT", s.Sign(source, blob.Upload, time.Hour), "source", block), 201, "")
+	}
+	s, _ := open(t, blob.Options{MaxTotal: 100})
+	want(t, ask(s, "PUT", s.Sign(source, blob.Upload, time.Hour), strings.Repeat("x", 51), block), 413, "RequestBodyTooLarge")
+	want(t, ask(s, "PUT", s.Sign(source, blob.Upload, time.Hour), strings.Repeat("x", 50), block), 201, "")
+}

@@ -145,17 +145,36 @@ func (s *Store) take(n int64) bool {
 	return true
 }
 
-// makeRoom removes uploads, which are read once, until there is room for n bytes; the oldest first.
+// makeRoom removes what came to nothing yet, then uploads, which are read once, and in the end logs, until there is room for n
+// bytes; the oldest first.
 func (s *Store) makeRoom(n int64) {
 	s.sweep(Ref{})
+	missing := func() bool { return s.used+n > s.options.MaxTotal }
+	for missing() && s.unstageOldest(Ref{}) { //nolint:revive // that is all
+	}
 	for _, e := range s.oldest() {
-		if s.used+n <= s.options.MaxTotal {
-			return
-		}
-		if e.Kind == Block {
+		if missing() && e.Kind == Block {
 			s.drop(e.Ref)
 		}
 	}
+	for missing() && len(s.blobs) > 0 {
+		s.drop(s.crowding(Ref{}, func(e *entry) int64 { return e.size }).Ref)
+	}
+}
+
+// crowding is the oldest blob, other than one, of the account that has most by a measure, so that who has little loses nothing to
+// who has much.
+func (s *Store) crowding(but Ref, measure func(*entry) int64) (found *entry) {
+	all := map[string]int64{}
+	for ref, e := range s.blobs {
+		all[ref.Account] += measure(e)
+	}
+	for _, e := range s.oldest() {
+		if e.Ref != but && (found == nil || all[e.Ref.Account] > all[found.Ref.Account]) {
+			found = e
+		}
+	}
+	return found
 }
 
 // oldest are all blobs as they were last written.
@@ -179,8 +198,11 @@ func (s *Store) sweep(but Ref) {
 		}
 	}
 	for _, e := range s.oldest() {
-		if e.Ref != but && (e.modified.Before(latest) || len(s.blobs) > s.options.MaxBlobs) {
+		if e.Ref != but && e.modified.Before(latest) {
 			s.drop(e.Ref)
 		}
+	}
+	for len(s.blobs) > max(s.options.MaxBlobs, 1) {
+		s.drop(s.crowding(but, func(*entry) int64 { return 1 }).Ref)
 	}
 }

@@ -54,9 +54,10 @@ type Options struct {
 	Key []byte
 	// MaxBlob is the largest blob, in bytes; the default is 1 GiB.
 	MaxBlob int64
-	// MaxTotal bounds the bytes of all blobs together; the default is 4 GiB. To make room, the oldest block blobs go.
+	// MaxTotal bounds the bytes of all blobs together; the default is 4 GiB. To make room, the oldest block blobs go, and then
+	// the oldest logs of the account that has most.
 	MaxTotal int64
-	// MaxBlobs is how many blobs are kept; the default is 5,000. The oldest go first.
+	// MaxBlobs is how many blobs are kept; the default is 5,000. The oldest of the account that has most go first.
 	MaxBlobs int
 	// MaxParts is how many blocks are kept that nobody has put in order yet; the default is 50,000, which is what one blob may have.
 	// Those of the blob that was begun first go first.
@@ -97,6 +98,7 @@ type Store struct {
 	parts  int            // of all of them together
 	lost   map[string]int // how often an account was emptied for somebody else
 	used   int64          // bytes on disk, and of what is being written
+	coming int64          // those of them that are being written: half of all at most, since they make no room for others
 	count  int64          // of changes, so that no two entity tags are the same
 }
 
@@ -172,6 +174,9 @@ func (s *Store) Append(ref Ref, data []byte) error {
 		return ErrKind
 	case e.size+n > s.options.MaxBlob || !s.take(n):
 		return ErrTooLarge
+	case s.blobs[ref] != e: // it was the oldest itself
+		s.used -= n
+		return ErrNotFound
 	}
 	f, err := s.root.OpenFile(e.File, os.O_WRONLY, 0)
 	if err == nil {

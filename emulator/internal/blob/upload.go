@@ -144,13 +144,14 @@ func (s *Store) write(from io.Reader) (block, error) {
 	}
 	counted := &counter{store: s, to: f}
 	_, err = io.Copy(counted, from)
-	if err = errors.Join(err, f.Close()); err == nil {
-		to.size = counted.size
-		return to, nil
-	}
+	err = errors.Join(err, f.Close())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	to.size = counted.size
+	s.coming -= to.size
+	if err == nil {
+		return to, nil
+	}
 	s.discard(to)
 	return block{}, err
 }
@@ -166,7 +167,10 @@ type counter struct {
 func (c *counter) Write(data []byte) (int, error) {
 	n := int64(len(data))
 	c.store.mu.Lock()
-	fits := c.size+n <= c.store.options.MaxBlob && c.store.take(n)
+	fits := c.size+n <= c.store.options.MaxBlob && c.store.coming+n <= c.store.options.MaxTotal/2 && c.store.take(n)
+	if fits {
+		c.store.coming += n
+	}
 	c.store.mu.Unlock()
 	if !fits {
 		return 0, ErrTooLarge
@@ -233,19 +237,24 @@ func (s *Store) stage(ref Ref, id string, written block) error {
 // makePart counts one block more, if there is room for it or can be made: blocks may be empty, and are files all the same.
 func (s *Store) makePart(but Ref) bool {
 	for s.parts >= s.options.MaxParts {
-		var oldest Ref
-		for ref, staged := range s.staged {
-			if ref != but && (oldest == Ref{} || staged.begun.Before(s.staged[oldest].begun)) {
-				oldest = ref
-			}
-		}
-		if oldest == (Ref{}) {
+		if !s.unstageOldest(but) {
 			return false
 		}
-		s.unstage(oldest)
 	}
 	s.parts++
 	return true
+}
+
+// unstageOldest removes the blocks of the blob that was begun first, other than one; false if there is none.
+func (s *Store) unstageOldest(but Ref) bool {
+	var oldest Ref
+	for ref, staged := range s.staged {
+		if ref != but && (oldest == Ref{} || staged.begun.Before(s.staged[oldest].begun)) {
+			oldest = ref
+		}
+	}
+	s.unstage(oldest)
+	return oldest != Ref{}
 }
 
 // blockList is the body by which a client puts blocks in order.
