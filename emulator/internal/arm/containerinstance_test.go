@@ -227,7 +227,9 @@ func TestTooManyGroups(t *testing.T) {
 		name, body string
 		want       int
 	}{
-		{"place", place, http.StatusCreated}, {"one-more", oneContainer, http.StatusConflict}, {"place", oneContainer, http.StatusConflict},
+		{"place", place, http.StatusCreated},
+		{"one-more", oneContainer, http.StatusConflict},
+		{"place", oneContainer, http.StatusConflict},
 		{"g7", oneContainer, http.StatusOK},
 	} {
 		if got := put(c.name, c.body); got != c.want {
