@@ -14,5 +14,5 @@ func (e *Emulator) newLearning() *learning.Service {
 
 // workloads are what services that run people's containers stand on.
 func (e *Emulator) workloads() workload.Options {
-	return workload.Options{Cloud: cloud{e}, Executor: e.executor, Mirror: e.mirror}
+	return workload.Options{Cloud: cloud{e}, Executor: e.executor, Mirror: e.mirror, Log: e.options.Logger}
 }

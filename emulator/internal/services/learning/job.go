@@ -137,9 +137,13 @@ func (j *job) place(state *azure.State) (azure.Place, error) {
 
 // become writes the job's status down, unless it is gone or over.
 func (j *job) become(ctx context.Context, status string, failure error) {
-	_ = j.service.options.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
-		return changed(state, j.id, j.spec.Made, outcome{status, failure, j.service.options.Cloud.Now()})
+	o := j.service.options
+	err := o.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
+		return changed(state, j.id, j.spec.Made, outcome{status, failure, o.Cloud.Now()})
 	})
+	if ctx.Err() == nil {
+		o.Failed("note how a job is doing", err)
+	}
 }
 
 // outcome is how a job is doing from a time on, and why.
@@ -188,7 +192,7 @@ func (s *Service) Cancel(ctx context.Context, id azure.ResourceID) error {
 
 // interrupted ends the jobs that an earlier run left unfinished.
 func (s *Service) interrupted(ctx context.Context) {
-	_ = s.options.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
+	err := s.options.Cloud.Update(ctx, func(state *azure.State) (azure.Change, error) {
 		var all azure.Change
 		for _, d := range state.OfType(azure.TypeTrainingJob) {
 			spec, err := azure.ReadTrainingJob(*d)
@@ -200,6 +204,7 @@ func (s *Service) interrupted(ctx context.Context) {
 		}
 		return all, nil
 	})
+	s.options.Failed("note that jobs were interrupted", err)
 }
 
 // ended reports whether the service has ended.

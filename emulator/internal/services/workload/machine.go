@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -23,6 +24,15 @@ type Options struct {
 	Mirror agent.Mirror
 	// Dir is where images and volumes are kept while something runs; empty is the system's directory for such.
 	Dir string
+	// Log takes what goes wrong beside the workloads; nil discards it.
+	Log *slog.Logger
+}
+
+// Failed logs an error that is nobody's whom it could be told. Nil is none.
+func (o Options) Failed(what string, err error) {
+	if err != nil && o.Log != nil {
+		o.Log.Error(what, "error", err)
+	}
 }
 
 // Machine is where a workload runs: at its place, with a directory and a network of its own.
@@ -78,10 +88,10 @@ func (m *Machine) newNetwork(ctx context.Context) (executor.Network, error) {
 func (m *Machine) Close() {
 	m.once.Do(func() { m.refused = errors.New("the machine is gone") })
 	if m.network != nil {
-		_ = m.network.Close()
+		m.options.Failed("close the network of a workload", m.network.Close())
 	}
 	m.puller.Agent.Close()
-	_ = os.RemoveAll(m.Dir)
+	m.options.Failed("remove the files of a workload", os.RemoveAll(m.Dir))
 }
 
 // Args are what a container of an image runs: a command, or else what the image says. There may be nothing.
