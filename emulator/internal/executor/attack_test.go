@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -218,5 +219,37 @@ func TestHoles(t *testing.T) {
 	_, err := n.Layer(t.Context(), spec(image(t), io.Discard, strings.Fields("write /holes x then hole /holes 300")...))
 	if err == nil || !strings.Contains(err.Error(), `too large: "holes"`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A container may ask for /proc/self/exe as its program, which is then the emulator's own (CVE-2019-5736): it can be run,
+// but not changed, by whom it may belong to.
+func TestOwnBinary(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "embedder")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", own, "./testdata/embedder")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	n := networkOf(t, newExecutor(t, Options{Executable: own}), NetworkOptions{})
+	before, err := os.Stat(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &output{}
+	c, err := n.Start(t.Context(), Spec{Image: image(t), Process: Process{Args: []string{"/proc/self/exe", "linger"}, Stdout: out, Stderr: out}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop(0)
+	await(t, out, "lingering")
+	for _, do := range []string{"chmod /proc/1/exe 777", "open /proc/1/exe", "xattr /proc/1/exe user.a b"} {
+		said := &output{}
+		if _, err := c.Exec(t.Context(), Process{Args: append([]string{"/guest"}, strings.Fields(do)...), Stdout: said, Stderr: said}); err != nil || !strings.Contains(said.String(), "error: ") {
+			t.Errorf("%s: %q %v", do, said, err)
+		}
+	}
+	if after, err := os.Stat(own); err != nil || after.Mode() != before.Mode() {
+		t.Errorf("%v, %v", after.Mode(), err)
 	}
 }

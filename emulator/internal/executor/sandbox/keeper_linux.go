@@ -41,7 +41,8 @@ func Child(args []string) error {
 
 // keeper serves the orders of one network.
 type keeper struct {
-	hello Hello
+	hello  Hello
+	binary string // where this program is started from
 
 	mu         sync.Mutex
 	containers map[int]*running
@@ -93,7 +94,33 @@ func (k *keeper) prepare(control *net.UnixConn) ([]*os.File, error) {
 		return nil, fmt.Errorf("mounts: %w", err)
 	}
 	unix.Umask(0)
+	k.binary = protectedBinary()
 	return makeGateway(k.hello.Ports)
+}
+
+// thisBinary is this program, whatever its name.
+const thisBinary = "/proc/self/exe"
+
+// protectedBinary is where this program can be started from so that nobody changes it: a container whose program is
+// /proc/self/exe, or a script for that, has it before its eyes, and without root on the machine a container's root owns it. On
+// a mount of its own it is read-only. Where it cannot be found, its owner is nobody whom a container could be.
+func protectedBinary() string {
+	name, err := os.Readlink(thisBinary)
+	if err != nil {
+		return thisBinary
+	}
+	if err := unix.Mount(name, name, "", unix.MS_BIND, ""); err != nil {
+		return thisBinary
+	}
+	var ours, found unix.Stat_t
+	err = errors.Join(
+		unix.MountSetattr(unix.AT_FDCWD, name, 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}),
+		unix.Stat(thisBinary, &ours), unix.Stat(name, &found),
+	)
+	if err != nil || ours.Dev != found.Dev || ours.Ino != found.Ino {
+		return thisBinary
+	}
+	return name
 }
 
 func welcome(control *net.UnixConn, problem error, sockets []*os.File) error {

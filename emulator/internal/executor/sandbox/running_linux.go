@@ -42,7 +42,7 @@ func (k *keeper) start(role string, j *job, attr *syscall.SysProcAttr, more ...*
 	r := &running{talk: talk, told: json.NewDecoder(talk), deadly: unix.SIGKILL, pidfd: -1, gone: make(chan struct{})}
 	attr.PidFD = &r.pidfd
 	r.cmd = &exec.Cmd{
-		Path: "/proc/self/exe", Args: append(append([]string(nil), k.hello.Command...), role), Env: []string{},
+		Path: k.binary, Args: append(append([]string(nil), k.hello.Command...), role), Env: []string{},
 		Stdin: j.files[0], Stdout: j.files[1], Stderr: j.files[2], SysProcAttr: attr,
 		ExtraFiles: append(append([]*os.File{inner}, more...), j.files[standardStreams:]...),
 	}
