@@ -26,9 +26,9 @@ type dockerContainer struct {
 	StdinOnce   bool
 	Tty         bool
 	AttachStdin bool
-	// Attached are always both.
+	HostConfig  dockerHost
+
 	AttachStdout, AttachStderr bool
-	HostConfig                 dockerHost
 }
 
 // dockerHost is what of it the engine's machine is asked for.
@@ -127,7 +127,7 @@ func (c *dockerRunning) create(ctx context.Context) error {
 		Image: c.image.id, Entrypoint: p.Args, Env: p.Env, WorkingDir: p.Dir, User: p.User, Labels: c.network.docker.labels(c.network.id),
 		OpenStdin: p.Stdin != nil, StdinOnce: true, Tty: p.Terminal, AttachStdin: p.Stdin != nil, AttachStdout: true, AttachStderr: true,
 		HostConfig: dockerHost{
-			NetworkMode: "container:" + c.network.pod.id, Mounts: mounts, LogConfig: noLog,
+			NetworkMode: "container:" + c.network.pod.id, Mounts: mounts, LogConfig: noLog, CapDrop: []string{"MKNOD"},
 			Memory: c.spec.Limits.Memory, MemorySwap: c.spec.Limits.Memory, NanoCpus: int64(c.spec.Limits.CPUs * 1e9), PidsLimit: c.spec.Limits.Processes,
 		},
 	})

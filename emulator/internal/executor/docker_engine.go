@@ -278,7 +278,7 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (*hijacked, 
 	err = q.Write(conn)
 	var answer *http.Response
 	if err == nil {
-		answer, err = http.ReadResponse(h.in, q)
+		answer, err = http.ReadResponse(h.in, q) //nolint:bodyclose // refusal closes it, or it is the connection
 	}
 	if err == nil {
 		err = refusal(answer)

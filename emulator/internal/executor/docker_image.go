@@ -116,7 +116,7 @@ func (i *dockerImages) load(ctx context.Context, image v1.Image, config *v1.Conf
 		l.size += size
 	}
 	reader, writer := io.Pipe()
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	go func() { writer.CloseWithError(i.write(writer, l.tag, layers, i.configuration(config))) }()
 	answer, err := i.docker.engine.send(ctx, http.MethodPost, query("/images/load", "quiet", "1"), reader, "application/x-tar")
 	if err != nil {

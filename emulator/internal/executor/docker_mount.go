@@ -112,7 +112,7 @@ func (v *volume) make(ctx context.Context, w *dockerNetwork) (err error) {
 	}
 	defer func() { _ = root.Close() }()
 	reader, writer := io.Pipe()
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	go func() { writer.CloseWithError(pack(root, writer)) }()
 	return v.docker.engine.extract(ctx, v.holder, atHolder, reader)
 }

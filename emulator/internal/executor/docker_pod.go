@@ -216,9 +216,13 @@ func (s *podStream) Read(p []byte) (int, error) { return s.from.Read(p) }
 // Close ends both ways.
 func (s *podStream) Close() error { return errors.Join(s.from.Close(), s.Conn.Close()) }
 
-// Deadlines are for others: the stream is one for all connections.
-func (s *podStream) SetDeadline(time.Time) error      { return nil }
-func (s *podStream) SetReadDeadline(time.Time) error  { return nil }
+// SetDeadline does nothing: the stream is one for all connections.
+func (s *podStream) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (s *podStream) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
 func (s *podStream) SetWriteDeadline(time.Time) error { return nil }
 
 // onlyConn is a listener that has one connection.

@@ -118,12 +118,28 @@ func (s standardStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s standardStream) Write(p []byte) (int, error)      { return os.Stdout.Write(p) }
-func (s standardStream) Close() error                     { s.once.Do(func() { close(s.ended) }); return nil }
-func (s standardStream) LocalAddr() net.Addr              { return &net.UnixAddr{Name: "stdout", Net: "unix"} }
-func (s standardStream) RemoteAddr() net.Addr             { return &net.UnixAddr{Name: "stdin", Net: "unix"} }
-func (s standardStream) SetDeadline(time.Time) error      { return nil }
-func (s standardStream) SetReadDeadline(time.Time) error  { return nil }
+// Write writes to standard output.
+func (s standardStream) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+
+// Close ends the gateway.
+func (s standardStream) Close() error {
+	s.once.Do(func() { close(s.ended) })
+	return nil
+}
+
+// LocalAddr is a name: there is no address.
+func (s standardStream) LocalAddr() net.Addr { return &net.UnixAddr{Name: "stdout", Net: "unix"} }
+
+// RemoteAddr is a name: there is no address.
+func (s standardStream) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "stdin", Net: "unix"} }
+
+// SetDeadline does nothing: requests have their own.
+func (s standardStream) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (s standardStream) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
 func (s standardStream) SetWriteDeadline(time.Time) error { return nil }
 
 // overStreams is HTTP/2 over the standard streams, which are one connection and cannot be opened again.
