@@ -3,6 +3,7 @@ package tasks
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,8 +116,12 @@ func (s *Service) write(ctx context.Context, e entry) (id azure.ResourceID, err 
 		if id, err = registry.ID.Child("runs", idPrefix+strconv.Itoa(next)); err != nil {
 			return azure.Change{}, err
 		}
-		doomed = s.surplus(runs)
+		size := requestSize(e.request)
+		if doomed, err = s.surplus(runs, size); err != nil {
+			return azure.Change{}, err
+		}
 		d, noted, err := s.queued(state, id, e)
+		d.Body["size"] = float64(size)
 		return azure.Change{Put: append(noted, d), Delete: doomed}, err
 	})
 	if err != nil {
@@ -139,14 +144,32 @@ func waiting(runs []*azure.Document) (n int) {
 	return n
 }
 
-// surplus are the oldest runs beyond those that are kept, as far as they have ended.
-func (s *Service) surplus(runs []*azure.Document) (keys []string) {
-	for _, d := range runs[:max(0, len(runs)+1-s.Keep)] {
-		if ended(d) {
+// maxRequests bounds what the requests of the runs of a registry come to, in bytes.
+const maxRequests = 64 << 20
+
+func requestSize(request map[string]any) int {
+	text, _ := json.Marshal(request) // it came as JSON
+	return len(text)
+}
+
+// surplus are the oldest runs beyond those that are kept besides a new one, as far as they have ended. An error says that there is
+// no room for one more.
+func (s *Service) surplus(runs []*azure.Document, size int) (keys []string, err error) {
+	for _, d := range runs {
+		n, _ := d.Body["size"].(float64)
+		size += int(n)
+	}
+	for i, d := range runs {
+		if ended(d) && (i <= len(runs)-s.Keep || size > maxRequests) {
+			n, _ := d.Body["size"].(float64)
+			size -= int(n)
 			keys = append(keys, d.ID.Key())
 		}
 	}
-	return keys
+	if size > maxRequests {
+		return nil, &azure.Error{Code: azure.CodeConflict, Message: fmt.Sprintf("the requests of the runs that wait have more than %d bytes; cancel some, or let them end", maxRequests)}
+	}
+	return keys, nil
 }
 
 // queued is the document of a run that waits, and what is noted of it elsewhere.

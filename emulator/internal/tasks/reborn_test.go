@@ -118,3 +118,29 @@ func TestMostAtOnce(t *testing.T) {
 		b.await(going[0], ended)
 	}
 }
+
+// TestRequestsBounded: what waits is bounded by its size too, and what has ended gives way. (A thousand runs of a megabyte each once
+// could wait in every registry.)
+func TestRequestsBounded(t *testing.T) {
+	b := newBench(t)
+	large := taskOf("version: v1.1.0\nsteps: []\n# " + strings.Repeat("x", 12<<20))
+	var refused *azure.Error
+	var ids []azure.ResourceID
+	for refused == nil && len(ids) < 10 {
+		id, err := b.Schedule(t.Context(), b.here, large, "somebody")
+		if err == nil {
+			ids = append(ids, id)
+		}
+		refused, _ = errors.AsType[*azure.Error](err)
+	}
+	if len(ids) != 3 || refused == nil || refused.Code != azure.CodeConflict {
+		t.Fatalf("%d wait: %v", len(ids), refused)
+	}
+	if err := b.Cancel(t.Context(), ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	b.schedule(large)
+	if _, found := b.cloud.State().Get(ids[1].Key()); found {
+		t.Error("a run that has ended does not give way")
+	}
+}
