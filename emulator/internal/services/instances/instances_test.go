@@ -16,6 +16,7 @@ import (
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
+	"github.com/acrlocal/acrlocal/emulator/internal/services/workload/workloadtest"
 )
 
 // groupOf is a group whose properties are given; whose name is worker.
@@ -51,7 +52,7 @@ func groupState(shown map[string]any) any { return shown["instanceView"].(map[st
 func TestRuns(t *testing.T) {
 	w := newWorld(t)
 	w.set(oneContainer(""))
-	s := w.run(&crate{programs: map[string]program{"c": forever}})
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 	if err := w.settle(s); err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +69,9 @@ func TestRuns(t *testing.T) {
 // in the words of Azure, and it goes on trying (acr-tasks §5).
 func TestRefused(t *testing.T) {
 	w := newWorld(t)
-	w.closed.Store(true)
+	w.Refuse(workloadtest.Denied)
 	w.set(oneContainer(""))
-	s := w.run(&crate{programs: map[string]program{"c": forever}})
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 	err := w.settle(s)
 	refused, ok := errors.AsType[*azure.Error](err)
 	if !ok || refused.Code != "InaccessibleImage" ||
@@ -89,7 +90,7 @@ func TestRefused(t *testing.T) {
 	}
 	w.wake()
 	w.until(s, "refused again", func(shown map[string]any) bool { return strings.Contains(events(shown, "containers", 0), "Failed×2") })
-	w.closed.Store(false)
+	w.Refuse("")
 	w.wake()
 	w.until(s, "running", func(shown map[string]any) bool {
 		return groupState(shown) == "Running" && shown["provisioningState"] == "Succeeded"
@@ -113,8 +114,10 @@ func TestMirrored(t *testing.T) {
 		w.set(`{"id": "` + groupID + `", "location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {
 			"containers": [{"name": "c", "properties": {"image": "quay.io/hello:v1"}}],
 			"imageRegistryCredentials": [{"server": "myregistry.azurecr.io", "identity": "[system]"}]}}`)
-		w.closed.Store(closed)
-		s := w.run(&crate{programs: map[string]program{"c": forever}})
+		if closed {
+			w.Refuse(workloadtest.Denied)
+		}
+		s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 		if closed {
 			w.until(s, "refused", func(shown map[string]any) bool {
 				return len(events(shown, "containers", 0)) > 0 && strings.Contains(fmt.Sprint(view(shown, "containers", 0)), "denied: client with IP")
@@ -133,13 +136,13 @@ func TestMirrored(t *testing.T) {
 // TestTriesAgainWhenWritten is a client that writes a group once more after it mended what was wrong.
 func TestTriesAgainWhenWritten(t *testing.T) {
 	w := newWorld(t)
-	w.closed.Store(true)
+	w.Refuse(workloadtest.Denied)
 	w.set(oneContainer(""))
-	s := w.run(&crate{programs: map[string]program{"c": forever}})
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 	if err := w.settle(s); err == nil {
 		t.Fatal("a closed registry let the group in")
 	}
-	w.closed.Store(false)
+	w.Refuse("")
 	if err := w.settle(s); err == nil {
 		t.Error("the same document has begun now; it was not written again")
 	}
@@ -170,9 +173,9 @@ func TestIdentities(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.closed.Store(true)
+			w.Refuse(workloadtest.Denied)
 			w.set(`{"id": "`+puller+`", "location": "westeurope"}`, c.document)
-			s := w.run(&crate{programs: map[string]program{"c": forever}})
+			s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 			go func() {
 				for range systemPatience - 1 {
 					timer := <-w.timers
@@ -195,14 +198,14 @@ func TestIdentities(t *testing.T) {
 func TestPassword(t *testing.T) {
 	w := newWorld(t)
 	w.set(oneContainer(`, "imageRegistryCredentials": [{"server": "myregistry.azurecr.io", "username": "ci", "password": "secret"}]`))
-	s := w.run(&crate{programs: map[string]program{"c": forever}})
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 	if err := w.settle(s); err != nil || len(w.tokens) > 0 {
 		t.Errorf("%v, tokens of %v", err, w.tokens)
 	}
 }
 
 func TestWithoutExecutor(t *testing.T) {
-	for name, e := range map[string]executor.Executor{"none": nil, "unavailable": &crate{refused: &executor.UnavailableError{Why: "user namespaces are off"}}} {
+	for name, e := range map[string]executor.Executor{"none": nil, "unavailable": &workloadtest.Executor{Refused: &executor.UnavailableError{Why: "user namespaces are off"}}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.set(oneContainer(""))
@@ -240,7 +243,7 @@ func TestRestartPolicy(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d", c.policy, c.code), func(t *testing.T) {
 			w := newWorld(t)
 			w.set(oneContainer(`, "restartPolicy": "` + c.policy + `"`))
-			s := w.run(&crate{programs: map[string]program{"c": exits(c.code)}})
+			s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Exits(c.code)}})
 			if err := w.settle(s); err != nil {
 				t.Fatal(err)
 			}
@@ -272,15 +275,13 @@ func TestInitContainers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.set(group)
-			e := &crate{programs: map[string]program{"first": exits(c.code), "c": forever}}
+			e := &workloadtest.Executor{Programs: map[string]workloadtest.Program{"first": workloadtest.Exits(c.code), "c": workloadtest.Forever}}
 			s := w.run(e)
 			if err := w.settle(s); (err == nil) != (c.code == 0) {
 				t.Errorf("%v", err)
 			}
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			if len(e.started) != c.started || e.started[0].Name != "first" {
-				t.Errorf("started %+v", e.started)
+			if len(e.Started()) != c.started || e.Started()[0].Name != "first" {
+				t.Errorf("started %+v", e.Started())
 			}
 		})
 	}
@@ -289,7 +290,7 @@ func TestInitContainers(t *testing.T) {
 // TestContainer holds what a container is started with against its document.
 func TestContainer(t *testing.T) {
 	w := newWorld(t)
-	w.push("myregistry.azurecr.io/tool:v1", v1.Config{Entrypoint: []string{"tool"}, Cmd: []string{"--help"}})
+	w.Push(t, "myregistry.azurecr.io/tool:v1", v1.Config{Entrypoint: []string{"tool"}, Cmd: []string{"--help"}})
 	w.set(groupOf(`"volumes": [{"name": "keys", "secret": {"token": "c2VzYW1l"}}, {"name": "scratch", "emptyDir": {}}], "containers": [
 		{"name": "c", "properties": {"image": "myregistry.azurecr.io/tool:v1", "command": ["serve", "--all"],
 		 "environmentVariables": [{"name": "A", "value": "1"}, {"name": "B", "secureValue": "2"}],
@@ -297,10 +298,10 @@ func TestContainer(t *testing.T) {
 		 "volumeMounts": [{"name": "keys", "mountPath": "/keys"}, {"name": "scratch", "mountPath": "/tmp"}]}},
 		{"name": "d", "properties": {"image": "myregistry.azurecr.io/tool:v1", "volumeMounts": [{"name": "scratch", "mountPath": "/s", "readOnly": true}]}}]`))
 	seen := make(chan string, 1)
-	e := &crate{programs: map[string]program{"d": forever, "c": func(ctx context.Context, s executor.Spec) int {
+	e := &workloadtest.Executor{Programs: map[string]workloadtest.Program{"d": workloadtest.Forever, "c": func(ctx context.Context, s executor.Spec) int {
 		data, err := os.ReadFile(filepath.Join(s.Mounts[0].From, "token"))
 		seen <- fmt.Sprintf("%s %v", data, err)
-		return forever(ctx, s)
+		return workloadtest.Forever(ctx, s)
 	}}}
 	s := w.run(e)
 	if err := w.settle(s); err != nil {
@@ -309,10 +310,8 @@ func TestContainer(t *testing.T) {
 	if got := <-seen; got != "sesame <nil>" {
 		t.Errorf("the secret is %s", got)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	specs := map[string]executor.Spec{}
-	for _, one := range e.started {
+	for _, one := range e.Started() {
 		specs[one.Name] = one
 	}
 	c, d := specs["c"], specs["d"]
@@ -336,7 +335,7 @@ func TestContainer(t *testing.T) {
 func TestStopStartRestartDelete(t *testing.T) {
 	w := newWorld(t)
 	w.set(oneContainer(""))
-	s := w.run(&crate{programs: map[string]program{"c": forever}})
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": workloadtest.Forever}})
 	if err := w.settle(s); err != nil {
 		t.Fatal(err)
 	}
@@ -376,11 +375,11 @@ func TestLogsAndExec(t *testing.T) {
 	w := newWorld(t)
 	w.set(oneContainer(""))
 	printed := make(chan bool)
-	s := w.run(&crate{programs: map[string]program{"c": func(ctx context.Context, s executor.Spec) int {
+	s := w.run(&workloadtest.Executor{Programs: map[string]workloadtest.Program{"c": func(ctx context.Context, s executor.Spec) int {
 		_, _ = fmt.Fprint(s.Stdout, "one\ntwo\nthr")
 		_, _ = fmt.Fprint(s.Stderr, "ee\n")
 		close(printed)
-		return forever(ctx, s)
+		return workloadtest.Forever(ctx, s)
 	}}})
 	if err := w.settle(s); err != nil {
 		t.Fatal(err)
@@ -423,7 +422,7 @@ func TestLogsAndExec(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	w := newWorld(t)
 	w.set(groupOf(""))
-	s := w.run(&crate{})
+	s := w.run(&workloadtest.Executor{})
 	if err := w.settle(s); err != nil {
 		t.Error(err)
 	}

@@ -4,29 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/acrlocal/acrlocal/emulator/internal/agent"
 	"github.com/acrlocal/acrlocal/emulator/internal/azure"
 	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/workload"
-	"github.com/acrlocal/acrlocal/emulator/internal/vantage"
+	"github.com/acrlocal/acrlocal/emulator/internal/services/workload/workloadtest"
 )
 
 const (
@@ -39,16 +29,12 @@ const (
 	blue         = endpoint + "/deployments/blue"
 	puller       = testGroup + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/puller"
 	image        = "myregistry.azurecr.io/train:v1"
-	denied       = `{"errors":[{"code":"DENIED","message":"client with IP '198.18.0.7' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."}]}`
-	noRole       = `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`
 )
 
-// world is a Cloud with one registry, which lets everybody in unless it has something to say.
+// world is a Cloud with one registry.
 type world struct {
+	*workloadtest.Registry
 	t       *testing.T
-	ca      *vantage.CA
-	server  *httptest.Server
-	refusal atomic.Value // string
 	service *Service
 
 	mu     sync.Mutex
@@ -59,26 +45,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ca: vantage.OpenCA(t.TempDir()), timers: make(chan chan time.Time, 10)}
-	w.refusal.Store("")
-	content := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		switch said := w.refusal.Load().(string); {
-		case said != "":
-			rw.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(rw, said)
-		case r.URL.Path == "/oauth2/exchange":
-			_, _ = io.WriteString(rw, `{"refresh_token": "good"}`)
-		default:
-			content.ServeHTTP(rw, r)
-		}
-	}))
-	w.server.TLS = w.ca.TLS()
-	w.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	w.server.StartTLS()
-	t.Cleanup(w.server.Close)
+	w := &world{Registry: workloadtest.NewRegistry(t), t: t, timers: make(chan chan time.Time, 10)}
 	w.state = load(t, base("SystemAssigned", "SystemAssigned"))
-	w.push()
+	w.Push(t, image, v1.Config{Cmd: []string{"serve"}})
 	return w
 }
 
@@ -121,23 +90,6 @@ func parse(t *testing.T, text string) azure.Document {
 	return d
 }
 
-func (w *world) push() {
-	w.t.Helper()
-	made, err := random.Image(64, 1)
-	if err == nil {
-		made, err = mutate.Config(made, v1.Config{Cmd: []string{"serve"}})
-	}
-	ref, refErr := name.ParseReference(image)
-	worker, agentErr := agent.New(w, func(*azure.State) (azure.Place, error) { return azure.Place{}, nil }, "")
-	if err := errors.Join(err, refErr, agentErr); err != nil {
-		w.t.Fatal(err)
-	}
-	defer worker.Close()
-	if err := remote.Write(ref, made, remote.WithTransport(worker)); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // put writes documents, as Resource Manager does.
 func (w *world) put(documents ...string) {
 	w.t.Helper()
@@ -177,10 +129,7 @@ func (w *world) Dial(ctx context.Context, place agent.Place, address string) (ne
 	if _, err := place(w.State()); err != nil {
 		return nil, err
 	}
-	if address != "myregistry.azurecr.io:443" {
-		return nil, errors.New(address + " is not emulated")
-	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", w.server.Listener.Addr().String())
+	return w.Connect(ctx, address)
 }
 
 func (w *world) Token(_ context.Context, as agent.Identity, _ string) (string, error) {
@@ -190,8 +139,7 @@ func (w *world) Token(_ context.Context, as agent.Identity, _ string) (string, e
 	return "token", nil
 }
 
-func (w *world) CA() ([]byte, error) { return w.ca.PEM() }
-func (w *world) Now() time.Time      { return time.Unix(1_800_000_000, 0) }
+func (w *world) Now() time.Time { return time.Unix(1_800_000_000, 0) }
 
 func (w *world) After(time.Duration) <-chan time.Time {
 	timer := make(chan time.Time, 1)
@@ -199,52 +147,9 @@ func (w *world) After(time.Duration) <-chan time.Time {
 	return timer
 }
 
-// crate is an Executor whose containers are one function.
-type crate struct {
-	run func(ctx context.Context, s executor.Spec) int
-}
-
-func (c crate) Network(context.Context, executor.NetworkOptions) (executor.Network, error) {
-	return c, nil
-}
-func (crate) Status() executor.Status { return executor.Status{} }
-func (crate) Close() error            { return nil }
-func (crate) Layer(context.Context, executor.Spec) (v1.Layer, error) {
-	return nil, errors.New("nothing is built")
-}
-
-func (c crate) Start(_ context.Context, s executor.Spec) (executor.Container, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	b := &box{cancel: cancel, ended: make(chan struct{})}
-	go func() {
-		b.code = c.run(ctx, s)
-		close(b.ended)
-	}()
-	return b, nil
-}
-
-type box struct {
-	cancel context.CancelFunc
-	ended  chan struct{}
-	code   int
-}
-
-func (b *box) Wait(ctx context.Context) (int, error) {
-	select {
-	case <-b.ended:
-		return b.code, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-func (b *box) Stop(time.Duration) { b.cancel() }
-func (b *box) Exec(context.Context, executor.Process) (int, error) {
-	return 0, errors.New("nothing is asked for")
-}
-
-func forever(ctx context.Context, _ executor.Spec) int {
-	<-ctx.Done()
-	return 143
+// containers run a function, whatever they are for.
+func containers(run workloadtest.Program) *workloadtest.Executor {
+	return &workloadtest.Executor{Programs: map[string]workloadtest.Program{"job": run, "inference-server": run}}
 }
 
 // start runs the service until the returned function is called, or the test ends.
@@ -301,11 +206,11 @@ func jobOf(more string) string {
 func TestJobCompletes(t *testing.T) {
 	w := newWorld(t)
 	var got executor.Spec
-	s, _ := w.start(crate{func(_ context.Context, s executor.Spec) int {
+	s, _ := w.start(containers(func(_ context.Context, s executor.Spec) int {
 		got = s
 		_, _ = fmt.Fprintln(s.Stdout, "epoch 1")
 		return 0
-	}})
+	}))
 	w.put(jobOf(""))
 	done := w.until(azure.JobCompleted)
 	if done["startTime"] == nil || done["endTime"] == nil || done["error"] != nil {
@@ -334,7 +239,7 @@ func TestJobFails(t *testing.T) {
 		without                  bool
 	}{
 		{
-			name: "refused", job: jobOf(""), refusal: denied,
+			name: "refused", job: jobOf(""), refusal: workloadtest.Denied,
 			want: "AzureMLCompute job failed.\nFailedPullingImage: Unable to pull docker image\n\timageName: myregistry.azurecr.io/train:v1\n" +
 				"\terror: Run docker command to pull private image failed with error: Error response from daemon: " +
 				`Head "https://myregistry.azurecr.io/v2/train/manifests/v1": denied: client with IP '198.18.0.7' is not allowed access.`,
@@ -346,10 +251,10 @@ func TestJobFails(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.refusal.Store(c.refusal)
+			w.Refuse(c.refusal)
 			var e executor.Executor
 			if !c.without {
-				e = crate{func(context.Context, executor.Spec) int { return c.code }}
+				e = containers(workloadtest.Exits(c.code))
 			}
 			w.start(e)
 			w.put(c.job)
@@ -379,7 +284,7 @@ func TestJobEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			s, _ := w.start(crate{forever})
+			s, _ := w.start(containers(workloadtest.Forever))
 			w.put(c.job)
 			w.until(azure.JobRunning)
 			c.end(w, s)
@@ -394,7 +299,7 @@ func TestJobEnds(t *testing.T) {
 // TestJobInterrupted ends the service in the middle of a job, and kills it: neither job runs twice.
 func TestJobInterrupted(t *testing.T) {
 	w := newWorld(t)
-	_, stop := w.start(crate{forever})
+	_, stop := w.start(containers(workloadtest.Forever))
 	w.put(jobOf(""))
 	w.until(azure.JobRunning)
 	stop()
@@ -403,10 +308,10 @@ func TestJobInterrupted(t *testing.T) {
 		t.Errorf("%v", told)
 	}
 	w.put(jobOf(`, "status": "Running"`)) // as one that was killed left it
-	w.start(crate{func(context.Context, executor.Spec) int {
+	w.start(containers(func(context.Context, executor.Spec) int {
 		t.Error("it ran again")
 		return 0
-	}})
+	}))
 	w.until(azure.JobFailed)
 }
 
@@ -414,7 +319,7 @@ func TestJobInterrupted(t *testing.T) {
 func TestUserAssigned(t *testing.T) {
 	w := newWorld(t)
 	w.state = load(t, base("UserAssigned", "UserAssigned"))
-	s, _ := w.start(crate{forever})
+	s, _ := w.start(containers(workloadtest.Forever))
 	w.put(jobOf(""))
 	w.until(azure.JobRunning)
 	w.put(deploymentOf("1"))
@@ -450,25 +355,25 @@ func (w *world) settle(s *Service) error {
 func TestDeployment(t *testing.T) {
 	for _, c := range []struct{ name, refusal, want string }{
 		{
-			"address", denied,
+			"address", workloadtest.Denied,
 			`Unable to download user container image. Error response from daemon: Head "https://myregistry.azurecr.io/v2/train/manifests/v1": denied: client with IP`,
 		},
-		{"role", noRole, "Endpoint identity does not have pull permission on the registry."},
+		{"role", workloadtest.NoRole, "Endpoint identity does not have pull permission on the registry."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.refusal.Store(c.refusal)
+			w.Refuse(c.refusal)
 			crash := make(chan bool)
-			s, _ := w.start(crate{func(context.Context, executor.Spec) int {
+			s, _ := w.start(containers(func(context.Context, executor.Spec) int {
 				<-crash
 				return 1
-			}})
+			}))
 			w.put(deploymentOf("1"))
 			refused, ok := errors.AsType[*azure.Error](w.settle(s))
 			if !ok || refused.Code != "BadArgument" || !strings.HasPrefix(refused.Message, c.want) {
 				t.Fatalf("%#v; want %s", refused, c.want)
 			}
-			w.refusal.Store("")
+			w.Refuse("")
 			w.put(deploymentOf("2"))
 			if err := w.settle(s); err != nil {
 				t.Fatal(err)
