@@ -61,9 +61,15 @@ func (r tasksOf) update(properties map[string]any) {
 // upload puts a source where az puts one, and returns where a run finds it.
 func (r tasksOf) upload(files map[string]string) string {
 	r.t.Helper()
+	return r.uploadBytes(archive(r.t, files))
+}
+
+// uploadBytes is upload for any bytes.
+func (r tasksOf) uploadBytes(source []byte) string {
+	r.t.Helper()
 	var at struct{ UploadURL, RelativePath string }
 	r.arm(http.MethodPost, "/listBuildSourceUploadUrl"+tasksVersion, nil, &at)
-	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodPut, at.UploadURL, bytes.NewReader(archive(r.t, files)))
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodPut, at.UploadURL, bytes.NewReader(source))
 	if err != nil {
 		r.t.Fatal(err)
 	}

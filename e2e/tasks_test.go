@@ -31,11 +31,17 @@ func (r tasksOf) needContainers() {
 	}
 }
 
-// webImage is an image of testdata/web, which is all that it holds.
+// webImage is an image of testdata/web.
 func webImage(t *testing.T) v1.Image {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "web")
-	build := exec.Command("go", "build", "-o", path, "./testdata/web")
+	return programImage(t, "web")
+}
+
+// programImage is an image of a program of testdata, which is all that it holds.
+func programImage(t *testing.T, name string) v1.Image {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	build := exec.Command("go", "build", "-o", path, "./testdata/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -46,7 +52,7 @@ func webImage(t *testing.T) v1.Image {
 	}
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
-	_ = w.WriteHeader(&tar.Header{Name: "web", Mode: 0o755, Size: int64(len(program))}) // it is in memory
+	_ = w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))}) // it is in memory
 	_, _ = w.Write(program)
 	_ = w.Close()
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed.Bytes())), nil })
@@ -57,7 +63,7 @@ func webImage(t *testing.T) v1.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err = mutate.Config(image, v1.Config{Entrypoint: []string{"/web"}})
+	image, err = mutate.Config(image, v1.Config{Entrypoint: []string{"/" + name}})
 	if err != nil {
 		t.Fatal(err)
 	}
