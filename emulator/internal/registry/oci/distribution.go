@@ -22,13 +22,13 @@ var silence = sync.OnceFunc(func() {
 // newDistribution returns distribution's storage on a driver. An index may name manifests that are not there, and a layer may
 // be had elsewhere; the other layers and the config of an image have to be there.
 func newDistribution(ctx context.Context, d *rows) (distribution.Namespace, error) {
-	silence()
 	return storage.NewRegistry(ctx, d)
 }
 
 // distribute does something with a repository as distribution has it. A failure of storage, which distribution may hide in
 // an error of its own, comes back as what it was.
 func (g *Registry) distribute(c *call, p *push, do func(context.Context, distribution.Repository) error) error {
+	silence() // not before the first push: other packages of this program may use it
 	name, err := reference.WithName(c.repository)
 	if err != nil {
 		return nameInvalid.because(err)
