@@ -50,7 +50,7 @@ func TestLogBounds(t *testing.T) {
 	for name, line := range map[string]string{"lines": "one more line\n", "short lines": "\n", "no line": strings.Repeat("x", 1000), "long lines": strings.Repeat("y", 40_000) + "\n"} {
 		t.Run(name, func(t *testing.T) {
 			l := newLog()
-			for i := range 4 * maxLog / len(line) {
+			for i := range 4 * maxLog / (len(line) + lineCost) {
 				_, _ = fmt.Fprintf(l, "%d%s", i, line)
 			}
 			text := l.Text(0, false)
