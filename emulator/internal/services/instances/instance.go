@@ -73,6 +73,7 @@ func (i *instance) live(ctx context.Context, m *machine) (int, bool) {
 	}
 	network, err := m.Network(ctx)
 	if err != nil {
+		i.note(failed, "Error: "+err.Error())
 		i.become(state{word: stateWaiting, detail: err.Error()})
 		i.group.started(i)
 		return 0, false

@@ -218,7 +218,7 @@ func TestWithoutExecutor(t *testing.T) {
 			if current(shown)["state"] != "Waiting" || !strings.HasPrefix(detail, "no container can be run here: ") || groupState(shown) != "Pending" {
 				t.Errorf("%v", shown)
 			}
-			if got, want := events(shown, "containers", 0), "Pulling×1 Pulled×1"; got != want {
+			if got, want := events(shown, "containers", 0), "Pulling×1 Pulled×1 Failed×1"; got != want {
 				t.Errorf("events %s; want %s", got, want)
 			}
 		})
