@@ -253,3 +253,17 @@ func TestOwnBinary(t *testing.T) {
 		t.Errorf("%v, %v", after.Mode(), err)
 	}
 }
+
+// A directory that is mounted may have been a container's before, who put a link in its place.
+func TestMountOfALink(t *testing.T) {
+	n := newNetwork(t, NetworkOptions{})
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink("/", link); err != nil {
+		t.Fatal(err)
+	}
+	s := spec(image(t), nil, "ls", "/mnt")
+	s.Mounts = []Mount{{From: link, To: "/mnt"}}
+	if _, out, err := run(t, n, s); err == nil {
+		t.Errorf("the container sees %.100q", out)
+	}
+}

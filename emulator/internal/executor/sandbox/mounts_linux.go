@@ -170,7 +170,7 @@ func (m Mounting) attach(at int) error {
 		return unix.Mount("tmpfs", layer.Magic(at), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size=1g")
 	}
 	if tree < 0 {
-		fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+		fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.From, err)
 		}
