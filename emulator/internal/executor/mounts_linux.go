@@ -32,10 +32,9 @@ func (w *network) mountings(mounts []Mount) (prepared []sandbox.Mounting, trees 
 	return prepared, trees, nil
 }
 
-// openTree opens a directory or file of the machine as a mount, with the ids of a user namespace. A link is not followed: who
-// could put one there could have a container see anything.
+// openTree opens a directory or file of the machine as a mount, with the ids of a user namespace.
 func openTree(from string, users int) (*os.File, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, from, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	fd, err := sandbox.OpenTree(from, 0)
 	if err != nil {
 		return nil, err
 	}

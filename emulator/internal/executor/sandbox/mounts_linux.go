@@ -163,6 +163,24 @@ func (i *initiation) mountPlanned() error {
 	return nil
 }
 
+// OpenTree opens a directory or file of the machine as a mount of its own. A link is an error: who could put one there could
+// have a container see anything.
+func OpenTree(from string, flags uint) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, from, flags|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {
+		err = unix.ELOOP
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
 // attach mounts at an open path.
 func (m Mounting) attach(at int) error {
 	tree := m.Tree
@@ -170,7 +188,7 @@ func (m Mounting) attach(at int) error {
 		return unix.Mount("tmpfs", layer.Magic(at), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,size=1g")
 	}
 	if tree < 0 {
-		fd, err := unix.OpenTree(unix.AT_FDCWD, m.From, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
+		fd, err := OpenTree(m.From, unix.AT_RECURSIVE)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.From, err)
 		}
