@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -22,6 +23,9 @@ func (e *Emulator) openContainers() (err error) {
 		mirror, err := builtin.ParseMirror(text)
 		if err != nil {
 			return err
+		}
+		if at, err := os.Stat(mirror.Layout); mirror.Layout != "" && (err != nil || !at.IsDir()) {
+			return fmt.Errorf("mirror %s: %s is no directory that can be read", text, mirror.Layout)
 		}
 		e.mirrors.Mirrors = append(e.mirrors.Mirrors, mirror)
 	}

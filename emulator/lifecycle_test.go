@@ -162,6 +162,7 @@ func TestOptionsRefused(t *testing.T) {
 		{"a proxy", Options{TrustedProxies: []string{"here"}}, "here"},
 		{"a seed", seeded("resorces: []"), "test.yaml:1"},
 		{"a data directory", Options{Data: file}, file},
+		{"a mirror", Options{Mirrors: []string{"docker.io=oci:" + file}}, file + " is no directory"},
 		{"a decision log", Options{DecisionLog: filepath.Join(file, "log")}, file},
 	} {
 		t.Run(c.name, func(t *testing.T) {

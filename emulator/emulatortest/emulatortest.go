@@ -4,6 +4,18 @@
 //	e := emulatortest.Start(t, "")
 //	e.At("containerGroups/worker").MustPull("myregistry.azurecr.io/hello:v1")
 //	e.At("sites/shop").MustDeny("myregistry.azurecr.io/hello:v1", gate.NotATrustedService)
+//
+// The emulator's own methods are there too: ARM calls Resource Manager, which queues the runs of tasks as well. For runs and
+// container groups that start containers, the emulator starts the test's binary again, and has to be told that it may:
+//
+//	func TestMain(m *testing.M) {
+//		if code, handled := emulator.Main(os.Args); handled {
+//			os.Exit(code)
+//		}
+//		os.Exit(m.Run())
+//	}
+//
+//	e := emulatortest.StartWith(t, emulator.Options{Executable: os.Args[0]})
 package emulatortest
 
 import (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -88,12 +89,17 @@ type OutsideError struct {
 	Host string
 	// Mirror is the mirror in which it was looked for; empty if there is none.
 	Mirror string
+	// NoProgram says that it would be built in, if the emulator knew of a program to build it of.
+	NoProgram bool
 }
 
 // Error says it, and what helps, in one line.
 func (e *OutsideError) Error() string {
 	if e.Mirror != "" {
-		return fmt.Sprintf("%s is not in the mirror %s: add it there, or push it to one of this emulator's registries", e.Reference, e.Mirror)
+		return fmt.Sprintf("%s is not in the mirror %s: add it there, as skopeo copy docker://NAME oci:DIR:NAME does, or push it to one of this emulator's registries", e.Reference, e.Mirror)
+	}
+	if e.NoProgram {
+		return e.Reference + " is built in where Options.Executable names a program that calls emulator.Main first, which this emulator was started without"
 	}
 	return fmt.Sprintf("%s is outside this emulator: give it with --mirror %s=oci:DIR, or push it to one of its registries", e.Reference, e.Host)
 }
@@ -118,6 +124,7 @@ func (m Mirrors) Resolve(ctx context.Context, image string, platform *v1.Platfor
 		missing.Mirror = mirror.String()
 	}
 	if m.Images == nil {
+		missing.NoProgram = slices.Contains(Repositories(), named.Name())
 		return nil, missing
 	}
 	found, err := m.Images.Image(named.Name(), platform)

@@ -84,12 +84,12 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	for _, row := range []struct{ reference, want string }{
-		{"debian", "docker.io/library/debian:latest is not in the mirror docker.io=oci:" + hub + ": add it there, or push it to one of this emulator's registries"},
-		{"mcr.microsoft.com/acr/azure-cli:1", "mcr.microsoft.com/acr/azure-cli:1 is not in the mirror mcr.microsoft.com=oci:" + filepath.Join(dir, "tree") + ": add it there, or push it to one of this emulator's registries"},
+		{"debian", "docker.io/library/debian:latest is not in the mirror docker.io=oci:" + hub + ": add it there, as skopeo copy docker://NAME oci:DIR:NAME does, or push it to one of this emulator's registries"},
+		{"mcr.microsoft.com/acr/azure-cli:1", "mcr.microsoft.com/acr/azure-cli:1 is not in the mirror mcr.microsoft.com=oci:" + filepath.Join(dir, "tree") + ": add it there, as skopeo copy docker://NAME oci:DIR:NAME does, or push it to one of this emulator's registries"},
 		{"ghcr.io/a/b:1", "ghcr.io/a/b:1 is outside this emulator: give it with --mirror ghcr.io=oci:DIR, or push it to one of its registries"},
-		{"empty.example/a:1", "empty.example/a:1 is not in the mirror empty.example=oci:" + filepath.Join(dir, "none") + ": add it there, or push it to one of this emulator's registries"},
+		{"empty.example/a:1", "empty.example/a:1 is not in the mirror empty.example=oci:" + filepath.Join(dir, "none") + ": add it there, as skopeo copy docker://NAME oci:DIR:NAME does, or push it to one of this emulator's registries"},
 		{"Debian", `"Debian" is no reference to an image: invalid reference format: repository name (library/Debian) must be lowercase`},
-		{"debian@sha256:" + strings.Repeat("0", 64), "docker.io/library/debian@sha256:" + strings.Repeat("0", 64) + " is not in the mirror docker.io=oci:" + hub + ": add it there, or push it to one of this emulator's registries"},
+		{"debian@sha256:" + strings.Repeat("0", 64), "docker.io/library/debian@sha256:" + strings.Repeat("0", 64) + " is not in the mirror docker.io=oci:" + hub + ": add it there, as skopeo copy docker://NAME oci:DIR:NAME does, or push it to one of this emulator's registries"},
 	} {
 		image, err := m.Resolve(t.Context(), row.reference, nil)
 		if image != nil || err == nil || err.Error() != row.want {
@@ -112,6 +112,10 @@ func TestOutside(t *testing.T) {
 	_, err := Mirrors{}.Resolve(t.Context(), "debian:12", nil)
 	outside, ok := errors.AsType[*OutsideError](err)
 	if !ok || err.Error() != want || outside.Host != "docker.io" {
+		t.Error(err)
+	}
+	want = "mcr.microsoft.com/acr/bash:1 is built in where Options.Executable names a program that calls emulator.Main first, which this emulator was started without"
+	if _, err := (Mirrors{}).Resolve(t.Context(), "mcr.microsoft.com/acr/bash:1", nil); err == nil || err.Error() != want {
 		t.Error(err)
 	}
 	refused := errors.New("denied")

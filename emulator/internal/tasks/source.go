@@ -53,7 +53,7 @@ func (r *run) fetcher() *source.Fetcher {
 		Upload: func(name string) (io.ReadCloser, error) {
 			content, err := r.s.Blobs.Open(sourceOf(r.registry, name))
 			if err != nil {
-				return nil, fmt.Errorf("%q is neither an upload nor an address: %w", name, err)
+				return nil, fmt.Errorf("%q is neither an upload nor an address, which is file:///DIR#BRANCH of a repository on this machine: %w", name, err)
 			}
 			return content, nil
 		},

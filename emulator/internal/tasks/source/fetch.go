@@ -130,5 +130,5 @@ func (f *Fetcher) transport(u *url.URL) (http.RoundTripper, error) {
 			return transport, nil
 		}
 	}
-	return nil, fmt.Errorf("%s is outside this emulator: give a folder, an artifact of a registry, or a server on this machine", u.Host)
+	return nil, fmt.Errorf("%s is outside this emulator: give a repository on this machine (file:///DIR#BRANCH), a folder, an artifact of a registry, or a server on this machine", u.Host)
 }
