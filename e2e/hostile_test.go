@@ -180,3 +180,25 @@ func TestHostileSteps(t *testing.T) {
 	r.t = t
 	r.mustEnd(r.do(quickTask("steps:\n- cmd: bash -c 'echo all is well'\n")), "Succeeded", "all is well")
 }
+
+// TestLeftBehind starts where an emulator was killed in the middle of things: what runs and container groups had is removed,
+// however deep it lies.
+func TestLeftBehind(t *testing.T) {
+	data := t.TempDir()
+	for _, left := range []string{"runs/run-1", "workloads/workload-1"} {
+		if err := os.MkdirAll(filepath.Join(data, left, strings.Repeat("d/", 1000)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emulatortest.StartWith(t, emulator.Options{Behavior: gate.Article, Executable: program(), Now: time.Now, Data: data})
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		runs, _ := filepath.Glob(filepath.Join(data, "runs/*"))
+		groups, _ := filepath.Glob(filepath.Join(data, "workloads/*"))
+		if len(runs)+len(groups) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v and %v are still there", runs, groups)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package emulator
 
 import (
+	"path/filepath"
+
+	"github.com/acrlocal/acrlocal/emulator/internal/executor"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/learning"
 	"github.com/acrlocal/acrlocal/emulator/internal/services/workload"
 )
@@ -12,7 +15,12 @@ func (e *Emulator) newLearning() *learning.Service {
 	return s
 }
 
-// workloads are what services that run people's containers stand on.
+// workloads are what services that run people's containers stand on. What an emulator that was killed left is removed: secrets
+// among it. Nothing runs yet.
 func (e *Emulator) workloads() workload.Options {
-	return workload.Options{Cloud: cloud{e}, Executor: e.executor, Mirror: e.mirror, Log: e.options.Logger}
+	o := workload.Options{
+		Cloud: cloud{e}, Executor: e.executor, Mirror: e.mirror, Dir: filepath.Join(e.content.dir, "workloads"), Log: e.options.Logger,
+	}
+	o.Failed("remove the files of former workloads", executor.Remove(o.Dir))
+	return o
 }

@@ -22,7 +22,8 @@ type Options struct {
 	Executor executor.Executor
 	// Mirror returns images that are in no registry of Azure's; nil knows none.
 	Mirror agent.Mirror
-	// Dir is where images and volumes are kept while something runs; empty is the system's directory for such.
+	// Dir is where images and volumes are kept while something runs; made if it is missing; empty is the system's
+	// directory for such.
 	Dir string
 	// Log takes what goes wrong beside the workloads; nil discards it.
 	Log *slog.Logger
@@ -53,6 +54,11 @@ func (o Options) Machine(place agent.Place, client string, logins []Login) (*Mac
 	worker, err := agent.New(o.Cloud, place, client)
 	if err != nil {
 		return nil, err
+	}
+	if o.Dir != "" {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	dir, err := os.MkdirTemp(o.Dir, "workload-")
 	if err != nil {
@@ -91,7 +97,7 @@ func (m *Machine) Close() {
 		m.options.Failed("close the network of a workload", m.network.Close())
 	}
 	m.puller.Agent.Close()
-	m.options.Failed("remove the files of a workload", os.RemoveAll(m.Dir))
+	m.options.Failed("remove the files of a workload", executor.Remove(m.Dir))
 }
 
 // Args are what a container of an image runs: a command, or else what the image says. There may be nothing.
