@@ -35,7 +35,8 @@ import (
 // Emulator is an emulator that ends with its test.
 type Emulator struct {
 	*emulator.Emulator
-	// Clock is the emulator's clock. It stands still until it is moved. An emulator that was given a clock has none of the
+	// Clock is the emulator's clock. It stands still until it is moved. What services wait for, such as the next time of a
+	// schedule, they wait for on the machine's clock all the same. An emulator that was given a clock has none of the
 	// test's: nil.
 	Clock *Clock
 
