@@ -8,7 +8,7 @@ GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME  ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-tasks compose-demo test race lint fmt fuzz bench cover mutate clients docs up clean
+.PHONY: help build demo demo-tasks compose-demo test ordinary race lint fmt fuzz bench cover mutate clients docs up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ up: build ## start the emulator with the sample environment
 
 test: ## all tests that need Go alone; lint does the vetting
 	$(GO) test -vet=off -shuffle=on ./...
+
+ordinary: ## the tests of containers again as an ordinary account, which takes root
+	@GO=$(GO) sh .ci/ordinary
 
 race: ## the same under the race detector
 	$(GO) test -race -short -shuffle=on ./...
