@@ -104,10 +104,11 @@ func (s *Service) begin(q *queue, id azure.ResourceID) {
 	stop := context.AfterFunc(s.ctx, func() { cancel(errStopped) })
 	s.cancels[id.Key()] = cancel
 	s.busy++
+	begun := s.Cloud.Now() // in the order in which they waited
 	s.work.Go(func() {
 		defer cancel(nil)
 		defer stop()
-		s.carryOut(ctx, id)
+		s.carryOut(ctx, id, begun)
 		s.mu.Lock()
 		q.busy--
 		s.busy--

@@ -48,11 +48,11 @@ type run struct {
 	}
 }
 
-// carryOut works at a run from its first state to its last.
-func (s *Service) carryOut(ctx context.Context, id azure.ResourceID) {
+// carryOut works at a run from its first state to its last; it has a machine since begun.
+func (s *Service) carryOut(ctx context.Context, id azure.ResourceID, begun time.Time) {
 	pass := s.letPass()
 	defer s.stopPassing(pass)
-	r, err := s.start(ctx, id)
+	r, err := s.start(ctx, id, begun)
 	r.pass = pass
 	if errors.Is(err, errBegun) {
 		return
@@ -75,8 +75,8 @@ const clientName = "azure/acr/tasks"
 var errBegun = errors.New("the run does not wait any more")
 
 // start takes a run out of the state in which it waits, and prepares what it works with.
-func (s *Service) start(ctx context.Context, id azure.ResourceID) (*run, error) {
-	r := &run{s: s, id: id, begun: s.Cloud.Now()}
+func (s *Service) start(ctx context.Context, id azure.ResourceID, begun time.Time) (*run, error) {
+	r := &run{s: s, id: id, begun: begun}
 	waited := false
 	var given map[string]any
 	err := s.note(ctx, id, func(body, about map[string]any) {
