@@ -172,6 +172,9 @@ func (e *Emulator) close() error {
 	e.listeners.close()
 	e.stop()
 	e.background.Wait()
+	if e.keys != nil {
+		_ = e.keys.Ready(context.Background()) // the first ones may be on their way into a directory that goes next
+	}
 	if e.content != nil {
 		e.content.close()
 	}

@@ -293,9 +293,9 @@ func TestImportRefused(t *testing.T) {
 			[]string{"Resource " + registriesBelow + "source Invalid message NotFound Not Found", "MANIFEST_UNKNOWN"},
 		},
 		{
-			"outside", "", `{"source": {"registryUri": "docker.io", "sourceImage": "library/hello-world"}, "targetTags": ["app:v1"]}`,
+			"outside", "", `{"source": {"registryUri": "docker.io", "sourceImage": "library/nosuch"}, "targetTags": ["app:v1"]}`,
 			"InvalidParameters",
-			[]string{"Resource docker.io docker.io/library/hello-world:latest is outside this emulator: give it with --mirror docker.io=oci:DIR"},
+			[]string{"Resource docker.io docker.io/library/nosuch:latest is outside this emulator: give it with --mirror docker.io=oci:DIR"},
 		},
 		{
 			"there is such a tag", "", `{"source": {"resourceId": "` + registriesBelow + `source", "sourceImage": "app:v1"}, "targetTags": ["new:v1", "taken:v1"]}`,

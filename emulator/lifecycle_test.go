@@ -179,6 +179,22 @@ func TestOptionsRefused(t *testing.T) {
 	}
 }
 
+// TestCloseLeavesNothingToCome: an emulator that ends while its first keys are made has written them when it has ended, so that
+// they are not left in a directory that was removed after it.
+func TestCloseLeavesNothingToCome(t *testing.T) {
+	o := Options{State: filepath.Join(t.TempDir(), "state")}
+	e, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := filepath.Glob(filepath.Join(o.State, "signing-keys.pem")); err != nil || len(written) != 1 {
+		t.Errorf("%v, %v: the keys are still on their way", written, err)
+	}
+}
+
 // TestDataStays: with a data directory, documents and content outlive the process; the seed is for the first start only.
 func TestDataStays(t *testing.T) {
 	o := Options{Data: filepath.Join(t.TempDir(), "data")}
